@@ -86,17 +86,17 @@ class Question:
 
 def small(number: int, fields: int = 7) -> bytes:
     """A JSON Schema of about 0.6 KB; with more fields, a later one."""
-    return _schema(number, fields, "What the field says.")
+    return described(number, fields, "What the field says.")
 
 
 def large(number: int, fields: int = 41) -> bytes:
     """One of about 5.6 KB."""
-    return _schema(
+    return described(
         number, fields, "What the field says, in a sentence as people write them in a schema of theirs."
     )
 
 
-def _schema(number: int, fields: int, prose: str) -> bytes:
+def described(number: int, fields: int, prose: str) -> bytes:
     """Each of its own: `number` is the greatest length of its last field."""
     names = [f"field_{n}" for n in range(fields)]
     properties: dict[str, Any] = {name: {"type": "string", "description": prose} for name in names}

@@ -119,6 +119,8 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         ("h2",),
         per_address=settings.grpc.connections_per_address,
         resets_per_second=settings.grpc.resets_per_second,
+        incomplete_calls=settings.grpc.incomplete_calls_per_address,
+        refusals_per_second=settings.grpc.refusals_per_second,
         protocol="h2",
         calls=call_bounds(settings.grpc),
     )
@@ -163,6 +165,8 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
             ("h2", "http/1.1"),
             per_address=settings.http.connections_per_address,
             resets_per_second=settings.grpc.resets_per_second,
+            incomplete_calls=settings.grpc.incomplete_calls_per_address,
+            refusals_per_second=settings.grpc.refusals_per_second,
         ),
         fronts["metrics"].listener(metrics, ("http/1.1",), apart=True),
     ]

@@ -37,6 +37,18 @@ def logical(kind: str, name: str) -> dict[str, Any]:
     return {"type": kind, "logicalType": name}
 
 
+# (a logical type, a default of its underlying type, whether it is no value of the logical type)
+UNFIT: list[tuple[dict[str, Any], Any, bool]] = [
+    (logical("string", "uuid"), "", True),
+    (logical("string", "uuid"), "6ba7b810-9dad-11d1-80b4-00c04fd430c8", False),
+    (decimal(2, 0), "\u0001\u0000", True),
+    (decimal(2, 0), "\u0063", False),
+    (fixed(2, logicalType="decimal", precision=2), "\u0001\u0000", True),
+    (logical("int", "time-millis"), -1, True),
+    (logical("long", "time-micros"), 86_400_000_000, True),
+    (logical("long", "timestamp-millis"), -1, False),
+]
+
 # (what, reader, writer, the rules that break with their paths)
 CASES: list[tuple[str, Any, Any, list[tuple[str, str]]]] = [
     ("other type", "string", "int", [("AVRO_TYPE_MISMATCH", "")]),
@@ -60,6 +72,15 @@ CASES: list[tuple[str, Any, Any, list[tuple[str, str]]]] = [
     ("a field default does not help the enum", record(field("e", enum("A"), default="A")), record(field("e", enum("A", "B"))),
      [("AVRO_ENUM_SYMBOL_MISSING", "/fields/0/type/symbols")]),
     ("enum symbols in another order", enum("B", "A"), enum("A", "B"), []),
+    *(
+        (f"default that is no {kind['logicalType']}", record(field("a", wrap(kind), default=given)), record(),
+         [("AVRO_FIELD_DEFAULT_UNFIT", "/fields/0/default")] if unfit else [])
+        for kind, default, unfit in UNFIT
+        for wrap, given in ((lambda k: k, default), (lambda k: ["null", k], default),
+                            (lambda k: {"type": "array", "items": k}, [default]),
+                            (lambda k: {"type": "map", "values": k}, {"k": default}),
+                            (lambda k: record(field("b", k), name="S"), {"b": default}))
+    ),
     ("field added", record(field("a", "int")), record(), [("AVRO_FIELD_DEFAULT_MISSING", "/fields/0")]),
     ("field added with a default", record(field("a", "int", default=1)), record(), []),
     ("nullable field added without a default", record(field("a", ["null", "int"])), record(),

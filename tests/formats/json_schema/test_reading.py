@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema_rs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,3 +94,37 @@ def test_references_resolve_as_rfc_3986_says() -> None:
 
     assert {ref: resolve_uri(base, ref) for ref in examples} == examples
     assert resolve_uri("urn:x:y", "#a") == "urn:x:y#a"
+
+
+SPELLINGS = [
+    ("HTTP://Example.COM/a", "http://example.com/a"),
+    ("http://example.com:80/a", "http://example.com/a"),
+    ("https://example.com:0443/a", "https://example.com/a"),
+    ("ws://example.com:/a", "ws://example.com/a"),
+    ("http://u%61@%65xample.com/%7e%2f?%6B%c3", "http://ua@example.com/~%2F?k%C3"),
+    ("http://example.com/b/%2E%2e/a", "http://example.com/a"),
+    ("http://[2001:DB8:0:0:0::1]/a", "http://[2001:db8::1]/a"),
+    ("foo:/a/..//b", "foo:/.//b"),
+    ("URN:example:%61", "urn:example:a"),
+]
+OTHERS = [
+    ("http://example.com/A", "http://example.com/a"),
+    ("https://example.com:80/a", "https://example.com/a"),
+    ("http://U@example.com/a", "http://u@example.com/a"),
+    ("http://example.com/a?", "http://example.com/a"),
+    ("http://example.com/a%2Fb", "http://example.com/a/b"),
+    ("urn:Example:a", "urn:example:a"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS + OTHERS)
+def test_uris_are_equal_here_when_they_are_to_the_validator(one: str, other: str) -> None:
+    schema = {"$id": "http://root/", "$defs": {"a": {"$id": one}}, "$ref": other}
+    try:
+        jsonschema_rs.Draft202012Validator(schema, offline=True)
+        equal = True
+    except ValueError:
+        equal = False
+
+    assert (resolve_uri("http://root/", one) == resolve_uri("http://root/", other)) is equal
+    assert equal is ((one, other) in SPELLINGS)

@@ -173,6 +173,8 @@ TWO = ({"type": "string"}, {"type": "integer"})
         ({"$schema": "http://json-schema.org/draft-04/schema#",
           "definitions": {"a": {"id": "#n", **TWO[0]}, "b": {"id": "#n", **TWO[1]}}}, "/definitions/b"),
         ({"$id": "http://json-schema.org/draft-07/schema", "type": "string"}, ""),
+        ({"$id": "HTTP://JSON-schema.org:80/draft-07/%73chema", "type": "string"}, ""),
+        ({"$id": "http://e.com", "$defs": {"a": {"$id": "/x", **TWO[0]}, "b": {"$id": "HTTP://E.com:80/%78", **TWO[1]}}}, "/$defs/b"),
     ],
 )  # fmt: skip
 def test_one_identifier_with_two_meanings_is_refused_with_both_places(schema: Any, pointer: str) -> None:
@@ -235,6 +237,8 @@ def test_a_long_chain_of_references_is_refused() -> None:
     ("pattern", "word"),
     [
         ("(", "not a regular expression"),
+        ("a\\", "not a regular expression"),
+        ("[a\\", "not a regular expression"),
         (r"(a)\1", "back-reference"),
         ("(?<=a)b", "look-around"),
         (r"((a{100}){100}){100}", "more than 200000 states"),
@@ -274,6 +278,14 @@ def test_a_pattern_that_engines_read_differently_is_a_warning() -> None:
         ("(?i)a", "flag"),
         ("(?i:a)", "flag"),
         ("(?P<n>a)", "(?<name>"),
+        ("[]a]", "first in brackets"),
+        ("[^]a]", "first in brackets"),
+        (r"\x{41}", r"\u{...}"),
+        (r"\pL", r"\p{L}"),
+        (r"[\PL]", r"\p{L}"),
+        ("a**", "after a quantifier"),
+        ("a{2}{3}", "after a quantifier"),
+        ("a???", "after a quantifier"),
     ],
 )
 def test_what_ecma_262_reads_otherwise_is_warned_about(pattern: str, word: str) -> None:

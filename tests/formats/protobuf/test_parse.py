@@ -176,6 +176,26 @@ def test_one_path_for_two_schemas_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "name"),
+    [
+        ("message M {}", "message M {}", "M"),
+        ("message M { int32 a = 1; }", "message M { int64 a = 1; }", "M"),
+        ("enum E { ZERO = 0; }", "enum F { ZERO = 0; }", "ZERO"),
+        ("enum E { M = 0; }", "message M {}", "M"),
+        ("message A {} service M { rpc R(A) returns (A); }", "message M {}", "M"),
+    ],
+)
+def test_two_references_that_define_one_name_are_named(one: str, other: str, name: str) -> None:
+    references = reference("one.proto", HEAD + one), reference("other.proto", HEAD + other)
+
+    first, *_ = issues('syntax = "proto3"; import "one.proto"; import "other.proto";', *references)
+
+    assert first.rule == "IMPORT_CONFLICT"
+    assert {"'one.proto'", "'other.proto'"} <= set(first.message.split())
+    assert f"'{name}'" in first.message
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "google/protobuf/timestamp.proto",

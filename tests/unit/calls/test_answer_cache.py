@@ -90,7 +90,7 @@ def test_an_answer_that_depends_on_nothing_or_is_huge_is_not_kept() -> None:
 
 
 def test_the_answer_used_longest_ago_goes_first() -> None:
-    hot = answers(10 * 1000)
+    hot = answers(10 * 1400)
     for name in "abcdefgh":
         keep(hot, name, body=bytes(290))
     ask(hot, "a")

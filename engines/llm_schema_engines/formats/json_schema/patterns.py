@@ -25,9 +25,10 @@ from .prover.regex.syntax import (
 from .regex_engine import OPTIONS
 
 _TOKENS = re.compile(
-    r"\\[pPu]\{[^{}]*\}|\\.|\(\?P<|\(\?[a-zA-Z-]+[:)]|(?:[*+?]|\{\d+(?:,\d*)?\})\+|.", re.DOTALL
+    r"\\[pPu]\{[^{}]*\}|\\.?|\(\?P<|\(\?[a-zA-Z-]+[:)]|(?:[*+?]|\{\d+(?:,\d*)?\})+|.", re.DOTALL
 )
 """Splits a pattern into escapes, groups with a prefix, doubled operators and single characters."""
+_QUANTIFIER = re.compile(r"(?:[*+?]|\{[^}]*\})\??")
 _ESCAPES = {
     **dict.fromkeys("<>", r"\< and \> are word boundaries here; ECMA-262 reads < and >"),
     **dict.fromkeys("AzZ", r"\A, \z and \Z are anchors here; ECMA-262 reads letters"),
@@ -36,6 +37,12 @@ _ESCAPES = {
     ),
 }
 _GROUP = "an inline flag group is not ECMA-262"
+_DOUBLED = "a quantifier after a quantifier is not ECMA-262; write (?:...) around what it repeats"
+_BRACKET = (
+    "a ] that comes first in brackets is a member of them here; ECMA-262 ends the brackets with it; write \\]"
+)
+_HEXADECIMAL = r"\x{...} is a character here; ECMA-262 reads a letter x and a count; write \u{...}"
+_PROPERTY = r"\pL without braces is a property here; ECMA-262 reads letters; write \p{L}"
 _NAMED = "(?P<name>...) is not ECMA-262; write (?<name>...)"
 POSSESSIVE = "a + after a quantifier is not ECMA-262 (elsewhere it forbids backtracking); take it out, or write (?:...)+"
 
@@ -46,21 +53,32 @@ def deviations(pattern: str) -> tuple[tuple[str, ...], bool]:
     ECMA-262 refuses."""
     found: dict[str, None] = {}
     possessive = in_class = False
+    member = -1
     for match in _TOKENS.finditer(pattern):
-        token = match.group()
+        token, after = match.group(), pattern[match.end() : match.end() + 2]
         if token[0] == "\\":
-            if not in_class and token[1] in _ESCAPES:
-                found[_ESCAPES[token[1]]] = None
+            if not in_class and token[1:] in _ESCAPES:
+                found[_ESCAPES[token[1:]]] = None
+            elif token == "\\x" and after[:1] == "{":
+                found[_HEXADECIMAL] = None
+            elif token in ("\\p", "\\P"):
+                found[_PROPERTY] = None
         elif in_class:
-            in_class = token != "]"
+            in_class = token != "]" or match.start() == member
         elif token == "[":
             in_class = True
+            if "]" in (after[:1], after[after[:1] == "^" :][:1]):
+                member = match.end() + (after[0] == "^")
+                found[_BRACKET] = None
         elif token == "(?P<":
             found[_NAMED] = None
         elif token.startswith("(?") and token != "(?:":
             found[_GROUP] = None
-        elif len(token) > 1 and token[-1] == "+":
-            possessive = True
+        elif len(token) > 1 and token[0] in "*+?{" and not _QUANTIFIER.fullmatch(token):
+            if "+" in token[1:]:
+                possessive = True
+            else:
+                found[_DOUBLED] = None
     return tuple(found), possessive
 
 

@@ -215,7 +215,10 @@ class ProtobufEngine:
             i for i in found if i.line
         ] or found  # a missing import is reported twice, once without its line
         if not files:
-            raise InvalidSchema(found[: self._limits.issues])
+            unclear = any(
+                not i.line or "had errors" in i.message for i in found
+            )  # about the imports, without their names
+            raise InvalidSchema([*(imports.clashes() if unclear else ()), *found][: self._limits.issues])
         return _CompiledFile(files, compact, tuple(found[: self._limits.issues]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message import DecodeError
@@ -14,6 +14,7 @@ from . import library
 from .artifact import Files
 from .lexer import refuse
 from .limits import ProtobufLimits
+from .names import join
 
 # The paths become arguments of protoc's command line, where `=`, `:`, a leading `-` or `@` have a meaning of their own.
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,248}\.proto")
@@ -106,8 +107,36 @@ class Imports:
     def files(self) -> Files:
         return tuple(self._files.values())
 
+    def clashes(self) -> list[SchemaIssue]:
+        """The names that two of the files define, of which the compiler does not say who defines them."""
+        owners: dict[str, str] = {}
+        issues: dict[tuple[str, str], SchemaIssue] = {}
+        for file in self._files.values():
+            for name in _defined(file):
+                first = owners.setdefault(name, file.name)
+                if first != file.name and (first, file.name) not in issues:
+                    issues[first, file.name] = SchemaIssue(
+                        "IMPORT_CONFLICT",
+                        f"the imports {first!r} and {file.name!r} both define {name!r}; import one of them only, or give "
+                        "one another package",
+                    )
+        return list(issues.values())
+
     def serialized(self) -> bytes:
         return FileDescriptorSet(file=self.files).SerializeToString()
+
+
+def _defined(file: FileDescriptorProto) -> Iterator[str]:
+    """The full names of what a file declares outside of its messages; the values of an enum stand beside it."""
+    names = (
+        [m.name for m in file.message_type]
+        + [s.name for s in file.service]
+        + [f.name for f in file.extension]
+    )
+    yield from (join(file.package, name) for name in names)
+    for enum in file.enum_type:
+        yield join(file.package, enum.name)
+        yield from (join(file.package, value.name) for value in enum.value)
 
 
 def _meaning(file: FileDescriptorProto) -> bytes:

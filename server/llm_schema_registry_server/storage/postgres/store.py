@@ -55,7 +55,7 @@ from .reading import (
     version_with_content_of,
 )
 from .replica import Replica
-from .session import Session
+from .session import Session, decoded
 from .watch import Watcher
 from .writing import PostgresWriteTx
 
@@ -261,7 +261,8 @@ class PostgresStore:
         )
 
     async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
-        return stamped_of(await self._statement(_READ, queries.STAMPED_SINCE, str(subject), revision))
+        found = await self._statement(_READ, queries.STAMPED_SINCE, str(subject), revision)
+        return await decoded(found, stamped_of)
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = await self._statement(_READ, queries.CONTENTS, list(identities))

@@ -20,12 +20,13 @@ from ...calls.call import REQUEST_ID, Call, request_id
 from ...calls.failure import Failure, failure
 from ...calls.guards.queueing import caller_key
 from ...calls.pipeline import Invoke
-from ...errors import RegistryError, ShuttingDown
+from ...errors import LimitExceeded, RegistryError, ShuttingDown
 from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
 from ...telemetry.http_requests import LEFT, NO_ROUTE
 from ..request_memory import request_memory
 from ..status import http_body, http_status
+from ..turns import CallTurns
 from .asgi import (
     ClientLeft,
     Receive,
@@ -118,6 +119,7 @@ class HttpTwin:
             options.redeem,
         )
         self._draining = False
+        self._turns = CallTurns()
         self._requests = options.requests
         self._bodies = Bodies(memory, queues)
         self._messages = Requests(options, self._bodies)
@@ -284,6 +286,8 @@ class HttpTwin:
     def _failed(self, error: Exception, call: Call, body: bytes | None) -> Reply:
         """The reply that tells of a call's failure."""
         self._pipeline.turned_away(call, error)
+        if isinstance(error, LimitExceeded):
+            call.asks_too_much()
         reply = failure_reply(self._wording.of(failure(error, call.request_id), body), error)
         return reply._replace(headers=(*reply.headers, *call.own_metadata))
 
@@ -294,7 +298,11 @@ class HttpTwin:
             message = await self._messages.message(route, captured, scope, body)
             answer = self._rpcs.computed_at_once(route.method, call, message, len(body))
             if answer is None:
-                answer = await self._pipeline.unary(call, message)
+                work = partial(self._pipeline.unary, call, message)
+                made: Message = await self._turns.carry_out(
+                    route.method.path, partial(caller_key, call), work
+                )
+                answer = made
             return await self._reply(route, answer, call)
         key = question(scope, body)
         cached = self._pipeline.cached_at_once(call, key)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..data.logical import bytes_check, number_check, text_check
-from ..schema.nodes import Fixed, Logical, Node, title
+from ..schema.defaults import DefaultChecker
+from ..schema.nodes import Array, Fixed, Logical, Map, Node, Record, Union, title
+from ..schema.text import Json
 from ..schema.values import SMALLEST_LOGICAL
 from .finding import Finding
 
@@ -54,6 +56,24 @@ def value_fault(node: Node, value: object) -> str:
         return decimal(value) if decimal is not None else ""
     allowed = number_check(node.logical)
     return "" if allowed is None or value in allowed else f"{value} is not from 0 to {allowed.stop - 1}"
+
+
+def default_fault(node: Node, value: Json) -> str:
+    """Why a default, or a value inside it, is none of its logical type; "" when all are. It is a value of the type else."""
+    if isinstance(node, Union):
+        fits = [branch for branch in node.branches if not DefaultChecker().fault(branch, value)]
+        faults = [default_fault(branch, value) for branch in fits]
+        return faults[0] if faults and all(faults) else ""
+    if isinstance(node, Array) and isinstance(value, list):
+        return next(filter(None, (default_fault(node.items, item) for item in value)), "")
+    if isinstance(node, Map) and isinstance(value, dict):
+        return next(filter(None, (default_fault(node.values, item) for item in value.values())), "")
+    if isinstance(node, Record) and isinstance(value, dict):
+        given = ((f.type, value[f.name]) for f in node.fields if f.name in value)
+        return next(filter(None, (default_fault(kind, item) for kind, item in given)), "")
+    if isinstance(value, str) and node.kind in ("bytes", "fixed"):
+        return value_fault(node, value.encode("latin-1"))
+    return value_fault(node, value)
 
 
 def decimal_mismatch(reader: Node, writer: Node) -> Iterator[Finding]:

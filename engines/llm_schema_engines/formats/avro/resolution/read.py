@@ -13,7 +13,7 @@ from ..data.binary import BinaryDataError, varint
 from ..limits import AvroLimits
 from ..schema.nodes import PRIMITIVES, Array, Enum, Fixed, Map, Node, Record, Union, title
 from ..schema.text import Json
-from .logical import misread, value_fault
+from .logical import default_fault, misread, value_fault
 from .pairs import candidate_branches
 from .rules import matches, writer_fields
 
@@ -112,6 +112,8 @@ class _ResolvingReader:
             if found:
                 readers.setdefault(found[0].name, []).append(mine.name)
             elif mine.has_default:
+                if wrong := default_fault(mine.type, mine.default):
+                    raise Unreadable(f"the default of {mine.name!r}: {wrong}")
                 out[mine.name] = mine.default
             else:
                 raise Unreadable(f"the field {mine.name!r} is not written and has no default")

@@ -5,13 +5,14 @@ A rule looks at one (reader, writer) pair. What is inside (items, fields, branch
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ....model.compatibility import Severity
 from ..schema.nodes import Enum, Field, Fixed, Named, Node, Record, title
 from .finding import Finding
-from .logical import decimal_mismatch, logical_changed, logical_mismatch
+from .logical import decimal_mismatch, default_fault, logical_changed, logical_mismatch
 
 PROMOTIONS: Mapping[str, frozenset[str]] = {
     "int": frozenset({"long", "float", "double"}),
@@ -113,6 +114,19 @@ def default_missing(reader: Node, writer: Node) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
+def default_unfit(reader: Node, writer: Node) -> Iterator[Finding]:
+    if isinstance(reader, Record) and isinstance(writer, Record):
+        for member in reader.fields:
+            if not member.has_default or writer_fields(member, writer):
+                continue
+            if wrong := default_fault(member.type, member.default):
+                yield Finding(
+                    f"/fields/{member.index}/default", json.dumps(member.default)[:200], "",
+                    f"the field {member.name!r} of {reader.name} is not written, and its default is no value of its logical "
+                    f"type: {wrong}; give it another default",
+                )  # fmt: skip
+
+
 def alias_ambiguous(reader: Node, writer: Node) -> Iterator[Finding]:
     if isinstance(reader, Record) and isinstance(writer, Record):
         for member in reader.fields:
@@ -151,6 +165,8 @@ RULES: tuple[ResolutionRule, ...] = (
     ResolutionRule("AVRO_FIXED_SIZE_MISMATCH", "A fixed has the same size on both sides.", size_mismatch),
     ResolutionRule("AVRO_ENUM_SYMBOL_MISSING", "The reader's enum has every symbol of the writer's, or a default.", symbol_missing),
     ResolutionRule("AVRO_FIELD_DEFAULT_MISSING", "A field that only the reader has needs a default.", default_missing),
+    ResolutionRule("AVRO_FIELD_DEFAULT_UNFIT", "The default of a field that only the reader has is of the field's logical type.",
+         default_unfit),
     ResolutionRule("AVRO_FIELD_ALIAS_AMBIGUOUS", "A reader's field stands for one field of the writer.", alias_ambiguous),
     ResolutionRule("AVRO_DECIMAL_MISMATCH", "Decimals have the same scale, and the reader's at least the writer's precision.",
          decimal_mismatch),
@@ -163,7 +179,12 @@ RULES: tuple[ResolutionRule, ...] = (
 )  # fmt: skip
 
 _BY_KIND: Mapping[str, tuple[str, ...]] = {
-    "record": ("AVRO_NAME_MISMATCH", "AVRO_FIELD_DEFAULT_MISSING", "AVRO_FIELD_ALIAS_AMBIGUOUS"),
+    "record": (
+        "AVRO_NAME_MISMATCH",
+        "AVRO_FIELD_DEFAULT_MISSING",
+        "AVRO_FIELD_DEFAULT_UNFIT",
+        "AVRO_FIELD_ALIAS_AMBIGUOUS",
+    ),
     "enum": ("AVRO_NAME_MISMATCH", "AVRO_ENUM_SYMBOL_MISSING", "AVRO_ENUM_SYMBOL_DEFAULTED"),
     "fixed": (
         "AVRO_NAME_MISMATCH",

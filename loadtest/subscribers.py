@@ -1,13 +1,14 @@
 """What subscribers of everything add to the processor time of a registration, on each wire, and what of it is the wire's own.
 
-    python loadtest/subscribers.py [--subscribers 1000] [--writes 120] [--rounds 3] [--only TEXT] [--markdown loadtest/results/subscribers.md]
+    python loadtest/subscribers.py [--subscribers 1000] [--writes 120] [--rounds 3] [--seconds 5] [--only TEXT] [--markdown loadtest/results/subscribers.md]
 
 A server for each engine, on SQLite with durable commits. In every round the same number of new schemas is registered, eight at once, and
 the next eight when all subscribers have these: without subscribers, with subscribers of everything over 20 connections, with subscribers of
-everything that want the schemas too, with streams of 100 patterns each that fit nothing, and with subscribers over server-sent events, a
-connection each. The subscribers are a process of their own. Processor time is the server's, without its workers and the
-cached answers. The floor is
-loadtest/empty_servers.py: an empty handler that writes the same bytes to as many streams.
+everything over a connection each, with subscribers of everything that want the schemas too, with streams of 100 patterns each that fit
+nothing, and with subscribers over server-sent events, a connection each. Then registrations follow each other without waiting for the
+subscribers: 200 a second, and as fast as 32 writers can. The subscribers are a process of their own. Processor time is the server's, without
+its workers, the cached answers, and what the server takes in as much time when nobody asks for anything: it waits for the subscribers, which
+are slower. The floor is loadtest/empty_servers.py: an empty handler that writes the same bytes to as many streams.
 
 The longest wait is of a caller who asks for a cached answer every 2 ms meanwhile: it holds the longest stretch of the loop, and
 whatever else the machine does.
@@ -35,7 +36,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
-CHANNELS, WRITERS = 20, 8
+CHANNELS, WRITERS, FAST_WRITERS = 20, 8, 32
 EVENT_BYTES = 230
 LONGER = 8
 """So many times more writes where nobody is told: the system counts processor time in steps of 10 ms."""
@@ -52,6 +53,7 @@ class Kind:
     wire: str = "grpc"
     with_schema: bool = False
     patterns: bool = False
+    connections: int = CHANNELS
 
     @property
     def told(self) -> bool:
@@ -64,12 +66,12 @@ KINDS = tuple(
     for kind in (
         Kind(f"{engine}: no subscriber", engine, wire=""),
         Kind(f"{engine}: subscribers of everything", engine),
+        Kind(f"{engine}: subscribers of everything, a connection each", engine, connections=1000),
         Kind(f"{engine}: with schemas", engine, with_schema=True),
         Kind(f"{engine}: {PATTERNS}", engine, patterns=True),
         *((Kind("native: of everything, server-sent events", engine, wire="http"),) * (engine == "native")),
     )
 )
-FLOORS = ("native", "grpcio")
 
 
 class Seen:
@@ -125,10 +127,10 @@ async def subscribe(port: int, kind: Kind, count: int) -> None:
         for number in range(count):
             await loop.create_connection(lambda number=number: Events(seen, number), "127.0.0.1", port)  # type: ignore[misc]
         await asyncio.Event().wait()
-    channels = [rig.channel(port) for _ in range(CHANNELS)]
+    channels = [rig.channel(port) for _ in range(min(count, kind.connections))]
 
     async def follow(number: int) -> None:
-        stub: Any = rig.stub(channels[number % CHANNELS])
+        stub: Any = rig.stub(channels[number % len(channels)])
         patterns = [f"*{number}x{n}*y?" for n in range(100)] if kind.patterns else []
         request = pb.StreamRequest(
             heartbeat_interval=Duration(seconds=600), subjects=patterns, include_schema=kind.with_schema
@@ -218,6 +220,44 @@ async def subscribed(
         await asyncio.sleep(1.0)
 
 
+async def idle(server: rig.Server, seconds: float = 2.0) -> float:
+    """Processor seconds that the server takes in a second when nobody asks for anything."""
+    before = server.cpu()[0]
+    await asyncio.sleep(seconds)
+    return (server.cpu()[0] - before) / seconds
+
+
+async def sustained(
+    server: rig.Server, kind: Kind, count: int, rate: int, seconds: float
+) -> tuple[int, float]:
+    """Registrations without a wait for the subscribers, `rate` a second (0: as fast as 32 writers can): how many, and processor
+    milliseconds of each with all of its deliveries."""
+    async with subscribed(server, kind, count) as told:
+        each = await idle(server)
+        before, began = server.cpu()[0], time.perf_counter()
+        name, made = uuid.uuid4().hex, 0
+        async with rig.channel(server.port) as channel:
+            stub: Any = rig.stub(channel)
+
+            async def writer() -> None:
+                nonlocal made
+                while time.perf_counter() < began + seconds:
+                    number = made = made + 1
+                    if rate:
+                        await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+                    content = rig.schema(number) + b" " * (number % 1000)
+                    request = pb.RegisterSchemaRequest(
+                        subject=f"{name}.s{number}", schema_content=content, schema_type=pb.SCHEMA_TYPE_JSON
+                    )
+                    await stub.RegisterSchema(request)
+
+            await asyncio.gather(*(writer() for _ in range(FAST_WRITERS)))
+        if told is not None:
+            await told(made)
+        used = server.cpu()[0] - before - each * (time.perf_counter() - began)
+        return made, used * 1000 / made
+
+
 async def measure(server: rig.Server, kind: Kind, count: int, writes: int) -> Figures:
     """Processor milliseconds of a registration, and the longest wait beside in milliseconds."""
     async with subscribed(server, kind, count) as told:
@@ -225,29 +265,31 @@ async def measure(server: rig.Server, kind: Kind, count: int, writes: int) -> Fi
         if told is not None:
             await told(1)
         asking = Asking()
+        nothing = await idle(server)
         task = asyncio.create_task(asking(server.port, made))
         await asyncio.sleep(0.5)
         before, calls = server.cpu()[0], asking.calls
-        await asyncio.sleep(1.0)
-        each = (server.cpu()[0] - before) / (asking.calls - calls)
+        each = max(0.0, await idle(server, 1.0) - nothing) / (asking.calls - calls)
         before, calls, asking.longest = server.cpu()[0], asking.calls, 0.0
+        began = time.perf_counter()
         if told is None:
             writes *= LONGER
             await register(server.port, writes)
         else:
             await register(server.port, writes, lambda changes: told(changes + 1))
         used = server.cpu()[0] - before - each * (asking.calls - calls)
+        used -= nothing * (time.perf_counter() - began)
         task.cancel()
         return used * 1000 / writes, asking.longest * 1000
 
 
 @contextmanager
-def empty(engine: str, count: int) -> Iterator[tuple[psutil.Process, Callable[[], None]]]:
+def empty(kind: Kind, count: int) -> Iterator[tuple[psutil.Process, Callable[[], None]]]:
     """A server that does nothing but write to streams, with its subscribers, and what has it write once to each of them."""
     command = [
         sys.executable,
         str(rig.ROOT / "loadtest/empty_servers.py"),
-        f"{engine}-streams",
+        f"{kind.engine}-streams",
         str(EVENT_BYTES),
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
@@ -255,7 +297,6 @@ def empty(engine: str, count: int) -> Iterator[tuple[psutil.Process, Callable[[]
         assert server.stdout is not None
         sending, told = server.stdin, server.stdout
         port = told.readline().decode().strip()
-        kind = next(kind for kind in KINDS if kind.engine == engine and kind.told)
         arguments = ("--subscribe", kind.name, "--port", port, "--subscribers", str(count))
         with subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE) as subscribers:
             assert subscribers.stdout is not None
@@ -276,9 +317,9 @@ def empty(engine: str, count: int) -> Iterator[tuple[psutil.Process, Callable[[]
                 server.kill()
 
 
-def floor(engine: str, count: int, messages: int = 60) -> float:
+def floor(kind: Kind, count: int, messages: int = 60) -> float:
     """Microseconds of processor time for each message that an empty handler writes."""
-    with empty(engine, count) as (process, send):
+    with empty(kind, count) as (process, send):
         for _ in range(5):
             send()
         before = sum(process.cpu_times()[:2])
@@ -295,6 +336,7 @@ def main() -> None:
     parser.add_argument(
         "--only", default="", help="kinds that hold this text, beside those without subscribers"
     )
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each stream of registrations; 0: none")
     parser.add_argument("--subscribe", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -307,7 +349,10 @@ def main() -> None:
     engines = {kind.engine for kind in kinds}
     kinds = [kind for kind in KINDS if kind in kinds or (not kind.wire and kind.engine in engines)]
     found: dict[Kind, list[Figures]] = {kind: [] for kind in kinds}
-    floors: dict[str, list[float]] = {engine: [] for engine in FLOORS if engine in engines}
+    floors: dict[Kind, list[float]] = {
+        kind: [] for kind in kinds if kind.told and kind.wire == "grpc" and not kind.with_schema
+    }
+    streams: list[str] = []
     given = json.loads(os.environ.get("SERVER_SETTINGS", "{}"))
     with ExitStack() as stack:
         servers = {
@@ -322,9 +367,19 @@ def main() -> None:
                 )
                 found[kind].append(figures)
                 print(kind.name, *(f"{figure:.1f}" for figure in figures), flush=True)
-            for engine, measured in floors.items():
-                measured.append(floor(engine, options.subscribers))
-                print(engine, f"floor {measured[-1]:.1f} us", flush=True)
+            for kind, measured in floors.items():
+                measured.append(floor(kind, options.subscribers))
+                print(kind.name, f"floor {measured[-1]:.1f} us", flush=True)
+        for rate in (200, 0) if options.seconds else ():
+            for kind in kinds:
+                if not kind.wire or kind in floors:
+                    made, used = asyncio.run(
+                        sustained(servers[kind.engine], kind, options.subscribers, rate, options.seconds)
+                    )
+                    delivered = f"{used * 1000 / options.subscribers:.1f} us" if kind.wire else ""
+                    how = f"{rate} a second" if rate else f"{FAST_WRITERS} writers"
+                    streams.append(f"| {kind.name} | {how} | {made} | {used:.2f} ms | {delivered} |")
+                    print(streams[-1], flush=True)
     alone = {kind.engine: statistics.median(u for u, _ in found[kind]) for kind in kinds if not kind.wire}
     lines = [
         *head,
@@ -335,10 +390,17 @@ def main() -> None:
         used, longest = (statistics.median(figure[n] for figure in of_kind) for n in (0, 1))
         base = alone[kind.engine]
         each = f"{(used - base) * 1000 / options.subscribers:.1f} us" if kind.told else ""
-        own = f"{statistics.median(floors[kind.engine]):.1f} us" if kind.told and kind.wire == "grpc" else ""
+        own = f"{statistics.median(floors[kind]):.1f} us" if kind in floors else ""
         lines.append(
             f"| {kind.name} | {used:.2f} ms | {used / base:.1f} | {each} | {own} | {longest:.0f} ms |"
         )
+    if streams:
+        lines += [
+            "",
+            "| registrations that wait for nobody | | made | processor time of each | for each delivery, registration included |",
+            "|---|---|---|---|---|",
+            *streams,
+        ]
     rig.publish(lines, options.markdown)
 
 

@@ -154,7 +154,19 @@ async def add_versions(stub: Any, subject: str, count: int) -> None:
             )
             for content in contents
         ]
-        await asyncio.gather(*(stub.RegisterSchema(request, timeout=60) for request in requests))
+        await asyncio.gather(*(_registered(stub, request) for request in requests))
+
+
+async def _registered(stub: Any, request: pb.RegisterSchemaRequest) -> None:
+    """Registers as soon as the limits of rates allow it."""
+    while True:
+        try:
+            await stub.RegisterSchema(request, timeout=60)
+            return
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise
+        await asyncio.sleep(0.2)
 
 
 async def many_versions(target: Target) -> Mapping[str, str]:

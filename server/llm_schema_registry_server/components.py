@@ -147,16 +147,14 @@ class Components:
             on_gap=self._on_gap,
             on_trouble=self._on_trouble,
         )
-        self.answers = AnswerCache(
-            settings.caches.answers_bytes, count_reads=bool(settings.usage.flush_seconds)
-        )
+        self.answers = AnswerCache(settings.caches.answers, count_reads=bool(settings.usage.flush_seconds))
         self._coherence = Coherence()
         self._coherence.listen(self._drop_answers)
         self._library = Library(
             self.store,
             self._engines,
             self._workers,
-            cache_bytes=settings.caches.schema_bytes,
+            cache_bytes=settings.caches.schemas,
             most_references=settings.limits.references,
             most_reference_depth=settings.limits.reference_depth,
             inline_seconds=settings.workers.inline_seconds,

@@ -52,10 +52,11 @@ from .transports.http.grpc_hint import GrpcHint
 from .transports.http.listener import HttpListener
 from .transports.http.mcp import ROOT as MCP_ROOT
 from .transports.http.mcp import McpFace, McpOptions
+from .transports.http.options import HttpOptions
 from .transports.http.probes import Probes
 from .transports.http.sockets import Redeem, no_tickets
 from .transports.http.twin import FACE as HTTP
-from .transports.http.twin import HttpOptions, HttpTwin
+from .transports.http.twin import HttpTwin
 from .transports.ops import MetricsListener
 from .transports.request_memory import request_memory
 from .transports.servers import Servers
@@ -118,6 +119,8 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
         ("h2",),
         per_address=settings.grpc.connections_per_address,
         resets_per_second=settings.grpc.resets_per_second,
+        incomplete_calls=settings.grpc.incomplete_calls_per_address,
+        refusals_per_second=settings.grpc.refusals_per_second,
         protocol="h2",
         calls=call_bounds(settings.grpc),
     )
@@ -162,6 +165,8 @@ def make_servers(settings: Settings, components: Components, wire: MessageConver
             ("h2", "http/1.1"),
             per_address=settings.http.connections_per_address,
             resets_per_second=settings.grpc.resets_per_second,
+            incomplete_calls=settings.grpc.incomplete_calls_per_address,
+            refusals_per_second=settings.grpc.refusals_per_second,
         ),
         fronts["metrics"].listener(metrics, ("http/1.1",), apart=True),
     ]

@@ -14,7 +14,16 @@ from google.protobuf import empty_pb2
 
 from tests.api.server import ServerProcess
 from tests.api.wires import GrpcWire
-from tests.support.raw_http2 import CONTINUATION, DATA, PING, PRIORITY, SETTINGS, RawHttp2
+from tests.support.raw_http2 import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    HEADERS,
+    PING,
+    PRIORITY,
+    SETTINGS,
+    RawHttp2,
+)
 from tests.support.tls import TlsHome, until
 
 pytestmark = pytest.mark.slow
@@ -152,3 +161,55 @@ def test_who_speaks_another_protocol_is_cut(clear: ServerProcess, sent: bytes) -
             while client.recv(100):  # the server's SETTINGS, and then the end
                 pass
     until(lambda: [e for e in clear.events("connections_cut") if e["why"] == "another protocol"])
+
+
+@pytest.fixture(scope="module", params=["native", "grpcio"])
+def few(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server where an address may have 20 calls without a message, and asks too much with the third call."""
+    server = ServerProcess(
+        tmp_path_factory.mktemp("few"),
+        GRPC__ENGINE=request.param,
+        GRPC__FRONT="on",
+        GRPC__INCOMPLETE_CALLS_PER_ADDRESS="20",
+        GRPC__REFUSALS_PER_SECOND="1",
+        RATE_LIMITS__MODE="on",
+        RATE_LIMITS__ANONYMOUS__PER_SECOND="1",
+        RATE_LIMITS__ANONYMOUS__BURST="2",
+    )
+    yield server
+    assert server.stop() == 0
+    assert server.events("call_crashed") == []
+
+
+def test_who_opens_calls_and_sends_no_message_is_cut(few: ServerProcess) -> None:
+    with RawHttp2(few.ports["grpc"], "127.0.3.1") as patient:
+        for _ in range(8):
+            patient.send(HEADERS, END_HEADERS, patient.begin(METHOD))
+        with RawHttp2(few.ports["grpc"], "127.0.3.2") as attacker:
+            attacker.socket.settimeout(20)
+            with suppress(ConnectionError):
+                for _ in range(60):
+                    attacker.send(HEADERS, END_HEADERS, attacker.begin(METHOD))
+                while attacker.socket.recv(1 << 16):  # a TimeoutError when it is not cut
+                    pass
+
+        def told() -> list[dict[str, Any]]:
+            return [e for e in few.events("connections_cut") if e["peer"].startswith("127.0.3.2:")]
+
+        until(told)
+        assert told()[0]["setting"] == "grpc.incomplete_calls_per_address"
+        patient.send(PING, 0, bytes(8), stream=0)  # on a connection that is open still
+        assert patient.socket.recv(1 << 16)
+
+
+def test_who_goes_on_asking_although_it_is_refused_is_slowed_and_not_cut(few: ServerProcess) -> None:
+    with RawHttp2(few.ports["grpc"], "127.0.3.3") as greedy:
+        greedy.socket.settimeout(60)
+        answered = b""
+        for _ in range(20):
+            greedy.call(METHOD, b"")
+        greedy.send(PING, 0, b"the last", stream=0)
+        while b"the last" not in answered:
+            more = greedy.socket.recv(1 << 16)
+            assert more, "it is not cut"
+            answered += more

@@ -85,7 +85,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
     "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "VERSIONS_WITH_CONTENT": ([f"id {n}" for n in range(64)],),
     "LATEST_WITH_CONTENT": (SUBJECT,), "ORDINAL_WITH_CONTENT": (SUBJECT, 2), "RELEASE_WITH_CONTENT": (SUBJECT, "1.0.2"),
-    "LIVE_HITS": ("'word77':*",), "SUBJECT_TOTALS": (), "DEPENDENT_EDGES": ("id 7", 10_001, 20_001),
+    "LIVE_HITS": ("'word77':*",), "LIVE_LABELLED_HITS": ("'word77':*", [RARE_TAG]), "HITS": ("'word77':*", 9), "SUBJECT_TOTALS": (), "DEPENDENT_EDGES": ("id 7", 10_001, 20_001),
     "USES": ([SUBJECT],), "RESTORES": (), "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
     "VERSIONS_WITH": (SUBJECT, "identity 7"),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENTS": (["a", "b"],), "FIRST_SEQUENCE": (),
@@ -180,6 +180,7 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
 
 CHEAP_TO_WALK = {
     "LIVE_HITS",
+    "HITS",
     "BEGUN",
     "NEAR",
     "scan text",

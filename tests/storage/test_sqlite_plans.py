@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llm_schema_engines.model.schema import SchemaType
+from llm_schema_registry_server.model.lifecycle import SchemaState
 from llm_schema_registry_server.model.scope import Scope, SubjectScope
 from llm_schema_registry_server.storage import ranking, rows
 from llm_schema_registry_server.storage.migrations import Migration
@@ -22,6 +24,11 @@ from tests.support.storage import version
 PAGE = Page(50, after=("orders", 3))
 MINE = SubjectScope(map(Scope.parse, ("orders.*", "payments.*", "z*9")))
 RANKED = RankedPage(50, after=(7, "orders", 3))
+TAGGED = SchemaFilter(text="word", tags=tuple("abcdefghijk"), metadata={"a": "b"})
+COUNTED = lists.count_words(TAGGED)
+LATEST = lists.count_latest(replace(TAGGED, latest_only=True))
+assert COUNTED is not None
+assert LATEST is not None
 STATEMENTS = {
     name: (text, [1] * (max(map(int, re.findall(r"\?(\d)", text)), default=0) or text.count("?")))
     for name, text in (vars(queries) | vars(outcome_queries)).items()
@@ -32,6 +39,10 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "scan deleted": lists.LISTS.scan(SchemaFilter(include_deleted=True), PAGE),
     "scan latest": lists.LISTS.scan(SchemaFilter(latest_only=True), PAGE),
     "scan text": lists.LISTS.scan(SchemaFilter(text="two words"), PAGE),
+    "scan text and tag": lists.LISTS.scan(SchemaFilter(text="word", tags=("pii",)), PAGE),
+    "walk listed": lists.LISTS.scan(TAGGED, PAGE, walking=lists.listed),
+    "walk each": lists.LISTS.scan(TAGGED, PAGE, walking=lists.each),
+    "walk latest": lists.LISTS.scan(replace(TAGGED, latest_only=True), PAGE, walking=lists.listed),
     "scan tag": lists.LISTS.scan(SchemaFilter(tags=("pii",), metadata={"a": "b"}), PAGE),
     "scan pattern": lists.LISTS.scan(SchemaFilter(subject_pattern="or*-value"), PAGE),
     "scan prefix": lists.LISTS.scan(SchemaFilter(subject_prefix="or"), PAGE),
@@ -43,6 +54,9 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "count latest prefix": lists.LISTS.count(SchemaFilter(subject_prefix="or", latest_only=True)),
     "rank": lists.LISTS.rank(SchemaFilter(text="two words"), RANKED),
     "rank tag": lists.LISTS.rank(SchemaFilter(text="word", tags=("pii",), latest_only=True), RANKED),
+    "count words": COUNTED,
+    "count latest": LATEST,
+    "count some": lists.LISTS.count_some(replace(TAGGED, state=SchemaState.ACTIVE), 9),
     "near": lists.near("customer"),
     "precondition": (queries.PRECONDITIONS[3], ["orders", "a", "b", "c"]),
     "subjects": lists.LISTS.subjects("or", False, PAGE),
@@ -53,8 +67,17 @@ SCANS: dict[str, tuple[str, list[Any]]] = {
     "subjects deleted": lists.LISTS.subjects("", True, PAGE),
     "count subjects": lists.LISTS.count_subjects("or", False),
 }
-COUNTS_EVERYTHING = {"COUNTS", "COUNT_API_KEYS", "COUNT_REVOKED_TOKENS", "COUNT_GRANTS", "LIVE_HITS"}
-"""Statements whose answer is the size of a table: they walk its smallest index. LIVE_HITS: that of the softly deleted versions."""
+COUNTS_EVERYTHING = {
+    "COUNTS",
+    "COUNT_API_KEYS",
+    "COUNT_REVOKED_TOKENS",
+    "COUNT_GRANTS",
+    "LIVE_HITS",
+    "count words",
+    "count latest",
+}
+"""Statements whose answer is the size of a table: they walk its smallest index. LIVE_HITS, with labels or without: that of the softly
+deleted versions. count latest: that of the versions that `latest` chooses from."""
 
 READS_ALL_WORDS = {"near"}
 """SQLite has no index of trigrams: one of our own would cost every registration more than this costs a query that found nothing."""
@@ -101,12 +124,33 @@ def test_no_statement_walks_through_a_table(connection: sqlite3.Connection, name
 
 
 @pytest.mark.parametrize(
-    "name", ["scan", "scan deleted", "scan latest", "scan prefix", "scan pattern", "scan subject", "subjects"]
+    "name",
+    [
+        *("scan", "scan deleted", "scan latest", "scan prefix", "scan pattern", "scan subject", "subjects"),
+        *("walk listed", "walk each", "walk latest"),
+    ],
 )
 def test_a_page_is_read_in_order_without_sorting(connection: sqlite3.Connection, name: str) -> None:
     steps = plan(connection, *SCANS[name])
 
     assert not [s for s in steps if "TEMP B-TREE" in s], steps
+
+
+def test_labels_of_what_words_find_are_looked_up_one_by_one(connection: sqlite3.Connection) -> None:
+    """A list of all versions with a label would be made for each question, and may be longer than all else."""
+    names = (
+        "scan text and tag",
+        "walk listed",
+        "walk each",
+        "walk latest",
+        "rank tag",
+        "count words",
+        "count some",
+    )
+    for name in names:
+        steps = [s for s in plan(connection, *SCANS[name]) if " l USING" in s or " labels USING" in s]
+        assert steps, name
+        assert all("(label=? AND version=?)" in step for step in steps), (name, steps)
 
 
 def test_versions_with_an_identity_are_found_by_it(connection: sqlite3.Connection) -> None:

@@ -45,10 +45,12 @@ def merge(
     options: CompareOptions,
     change_class: ChangeClass,
     suggested_version: str = "",
+    left: int = 0,
 ) -> CompatibilityReport:
     """One report. Its violations keep the order of the comparisons and name the version and the direction.
 
-    allow_undecided: UNDECIDED counts as compatible; the verdict stays UNDECIDED.
+    allow_undecided: UNDECIDED counts as compatible; the verdict stays UNDECIDED. left: versions that were not compared, because
+    others refuse the schema.
     """
     verdict = worst([f.comparison.verdict for f in comparisons])
     compatible = verdict is Verdict.YES or (verdict is Verdict.UNDECIDED and allow_undecided)
@@ -57,13 +59,16 @@ def merge(
         for f in comparisons
         for v in f.comparison.violations
     )
+    message = _message(level, verdict, compatible, violations, compared)
+    if left:
+        message += f"; {left:,} older versions were not compared any more"
     return CompatibilityReport(
         compatible=compatible,
         verdict=verdict,
         level=level,
         violations=violations,
         compared_versions=tuple(compared),
-        message=_message(level, verdict, compatible, violations, compared),
+        message=message,
         change_class=change_class,
         options=options,
         suggested_version=suggested_version,

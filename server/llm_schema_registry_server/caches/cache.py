@@ -13,7 +13,8 @@ K_contra = TypeVar("K_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """Counts since the start (`hits`, `misses`, `evictions`) and what is held now; sizes in bytes."""
+    """Counts since the start (`hits`, `misses`, `evictions`) and what is held now; sizes in bytes. `limit` bounds
+    this cache and those that it shares it with, together."""
 
     hits: int
     misses: int
@@ -32,6 +33,10 @@ class Cache(Protocol[K_contra, V]):
 
     def put(self, key: K_contra, value: V) -> None:
         """Cache `value`, unless it is larger than the whole cache; the least recently used values are evicted."""
+        ...
+
+    def put_if_room(self, key: K_contra, value: V) -> None:
+        """As `put`, unless something of this cache would have to be evicted for it."""
         ...
 
     def discard(self, key: K_contra) -> None:

@@ -100,6 +100,11 @@ class TieredCache(Generic[K, V]):
         if epoch in (None, self._epoch):
             self._memory.put(key, value)
 
+    def put_if_room(self, key: K, value: V, epoch: int) -> None:
+        """As `put`, unless something of this cache would have to be evicted for it."""
+        if epoch == self._epoch:
+            self._memory.put_if_room(key, value)
+
     async def get(
         self, key: K, compute: Callable[[], Awaitable[V]], at_once: Callable[[], V | None] | None = None
     ) -> V:

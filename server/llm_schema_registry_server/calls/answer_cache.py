@@ -11,13 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .operation import ResourceKind, Resources
+from .operation import REGISTRY, ResourceKind, Resources
 
 Key = tuple[str, str, bytes]
 """Face, id of the operation, and the bytes of the request: whatever the face takes for the same question."""
 
-# What an entry costs beside its key and body: objects, dictionary slots, tag sets; measured at about 700 bytes.
-_ENTRY_BYTES = 700
+# What an entry costs beside its key and body: objects, dictionary slots, tag sets; measured at 1,100 bytes.
+_ENTRY_BYTES = 1100
 # Invalidations that are remembered one by one; older ones refuse every answer begun before them.
 _REMEMBERED = 4096
 _SUBJECTS = frozenset({ResourceKind.SUBJECT, ResourceKind.REFERENCE})
@@ -27,7 +27,8 @@ _SUBJECTS = frozenset({ResourceKind.SUBJECT, ResourceKind.REFERENCE})
 class CachedAnswer:
     """What goes out: the serialized body and the metadata beside it; what the call touched whose answer it was, and the
     schema that it hands out ("" when none). The first `named` of the resources are those that its request names. `reads`: how often
-    it went out since that was collected. `tags`: the subjects it depends on; `size`: what it takes, in bytes; both while it is cached."""
+    it went out since that was collected. `tags`: the subjects it depends on; `size`: what it takes, in bytes;
+    `of_all`: whether it depends on all subjects; while it is cached."""
 
     body: bytes
     metadata: tuple[tuple[str, str], ...] = ()
@@ -37,6 +38,7 @@ class CachedAnswer:
     reads: int = field(default=0, compare=False)
     tags: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
     size: int = field(default=0, init=False, repr=False, compare=False)
+    of_all: bool = field(default=False, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,15 @@ class AnswerCache:
     """Serialized answers by face, operation and request bytes, least recently used out first when over `max_bytes`.
 
     An answer depends on the subjects among its resources, by qualified name; those are its tags, and one without any is
-    not cached. With `count_reads`, reads of the schemas that answers hand out are counted here, where they pass, for
-    whoever collects them with `readings`.
+    not cached. One of the whole registry depends on all subjects: every change drops it, and such answers have a quarter of
+    the memory together, lest searches take the place of what is read by name. With `count_reads`, reads of the schemas that
+    answers hand out are counted here, where they pass, for whoever collects them with `readings`.
     """
 
     def __init__(self, max_bytes: int, *, count_reads: bool = False) -> None:
+        # Answers that any change drops, the least recently used first.
+        self._of_all: OrderedDict[Key, None] = OrderedDict()
+        self._bytes_of_all = 0
         self._count_reads = count_reads
         self._read_before: dict[str, int] = {}  # of answers that were never cached, or were dropped since
         self._max_bytes = max_bytes
@@ -78,6 +84,8 @@ class AnswerCache:
     def gave(self, key: Key, answer: CachedAnswer) -> None:
         """Counts that the answer of a `lookup` just now went out."""
         self._entries.move_to_end(key)
+        if answer.of_all:
+            self._of_all.move_to_end(key)
         answer.reads += 1
 
     def begin(self) -> int:
@@ -89,14 +97,21 @@ class AnswerCache:
         nothing, or is too big to be worth it."""
         self._count(answer.schema_id, int(asked))
         size = len(key[2]) + len(answer.body) + _ENTRY_BYTES
+        of_all = REGISTRY in answer.resources
         tags = tuple({name: None for kind, name in answer.resources if kind in _SUBJECTS})
-        if not tags or size * 8 > self._max_bytes or not self._fresh(token, tags):
+        fresh = token == self._epoch if of_all else bool(tags) and self._fresh(token, tags)
+        if not fresh or size * 8 > self._max_bytes:
             self._refused += 1
             return False
         self._drop(key)
-        answer.tags, answer.size = tags, size
+        answer.tags, answer.size, answer.of_all = tags, size, of_all
         self._entries[key] = answer
         self._bytes += size
+        if of_all:
+            self._of_all[key] = None
+            self._bytes_of_all += size
+            while self._bytes_of_all * 4 > self._max_bytes:
+                self._drop(next(iter(self._of_all)))
         for tag in tags:
             self._by_tag.setdefault(tag, set()).add(key)
         while self._bytes > self._max_bytes:
@@ -115,7 +130,7 @@ class AnswerCache:
         self._invalidated.move_to_end(tag)
         if len(self._invalidated) > _REMEMBERED:
             self._floor = self._invalidated.popitem(last=False)[1]
-        for key in tuple(self._by_tag.get(tag, ())):
+        for key in (*self._by_tag.get(tag, ()), *self._of_all):
             self._drop(key)
 
     def clear(self) -> None:
@@ -127,7 +142,8 @@ class AnswerCache:
             self._collect(answer)
         self._entries.clear()
         self._by_tag.clear()
-        self._bytes = 0
+        self._of_all.clear()
+        self._bytes = self._bytes_of_all = 0
 
     def readings(self) -> Iterator[tuple[str, int]]:
         """How often each schema was read since the last collection: by id, perhaps in several parts. Calls may go on
@@ -163,6 +179,9 @@ class AnswerCache:
         if answer is None:
             return
         self._bytes -= answer.size
+        if answer.of_all:
+            del self._of_all[key]
+            self._bytes_of_all -= answer.size
         self._collect(answer)
         for tag in answer.tags:
             keys = self._by_tag[tag]

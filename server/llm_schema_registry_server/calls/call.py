@@ -128,7 +128,7 @@ class Call:
     """Whether a message of a stream went to the wire: a client can end such a stream only by resetting it."""
     _peer: Peer | None = None
     _rights: Rights | None = None
-    _selectors: tuple[Callable[[Resource], bool], ...] = field(
+    selectors: tuple[Callable[[Resource], bool], ...] = field(
         default=(), init=False, repr=False, compare=False
     )
     # Set when it is first needed: a cached answer does without, and making its call is on the hot path.
@@ -149,6 +149,11 @@ class Call:
             connection = self.connection if isinstance(self.connection, str) else self.connection()
             self._peer = self.proxies.peer(connection, self.metadata)
         return self._peer
+
+    def asks_too_much(self) -> None:
+        """Notes that it was refused for that: who goes on asking is read more slowly."""
+        connection = self.connection if isinstance(self.connection, str) else self.connection()
+        self.proxies.refused(connection, self.metadata)
 
     @property
     def rights(self) -> Rights:
@@ -180,12 +185,12 @@ class Call:
     def select(self, selector: Callable[[Resource], bool]) -> None:
         """For guards that decide item by item what a stream may tell its caller: `selector` sees the subject of each item
         before it is sent. False leaves the item out; a RegistryError ends the stream."""
-        self._selectors += (selector,)
+        self.selectors += (selector,)
 
     @property
     def looked_into(self) -> bool:
         """Whether a guard wants to see the items of the stream, one by one."""
-        return bool(self.watchers or self._selectors)
+        return bool(self.watchers or self.selectors)
 
     def touch(self, resource: Resource) -> None:
         """Names a resource before the handler acts on it, or before the answer tells of it. Raises what a watcher raises."""
@@ -212,7 +217,7 @@ class Call:
     def shows(self, resource: Resource) -> bool:
         """Whether an item of a stream that tells of `resource` may be sent. It is not remembered: a stream has any number.
         Raises what a selector raises and, for an item that none leaves out, what a watcher raises."""
-        for selector in self._selectors:
+        for selector in self.selectors:
             if not selector(resource):
                 return False
         for watcher in self.watchers:

@@ -44,6 +44,8 @@ class ResourceKind(StrEnum):
     """A subject that a schema in the request references: it is read, whatever is done with the schema."""
     PATTERN = "pattern"
     """Subjects by a pattern over their qualified names (model/pattern.py): what a stream of changes watches."""
+    REGISTRY = "registry"
+    """All subjects at once: what an answer tells may come from any of them, and changes with any of them."""
 
 
 class Resource(NamedTuple):
@@ -54,6 +56,9 @@ class Resource(NamedTuple):
 
 
 Resources = tuple[Resource, ...]
+
+REGISTRY = Resource(ResourceKind.REGISTRY, "")
+"""The one resource of its kind."""
 
 
 def no_resources(request: Any) -> Resources:

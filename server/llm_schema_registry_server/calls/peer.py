@@ -86,6 +86,9 @@ class TrustedProxies:
         """The other end of a connection, for a log."""
         return connection
 
+    def refused(self, connection: str, metadata: Mapping[str, str]) -> None:
+        """To be called for each call that is refused since its caller asks too much, with what `peer` is asked with."""
+
     def trusts(self, connection: str) -> bool:
         """Whether a trusted proxy is at the other end of a connection."""
         address = _address(connection)
@@ -95,6 +98,10 @@ class TrustedProxies:
         return any(address in network for network in self._networks)
 
 
+def _no_matter() -> None:
+    """Where nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fronted:
     """The far end of a connection that ends at the front before an engine: `connection` (`10.0.0.7:4711`), and the certificate (DER)
@@ -102,6 +109,8 @@ class Fronted:
 
     connection: str
     certificate: bytes = b""
+    refused: Callable[[], None] = field(default=_no_matter, repr=False, compare=False)
+    """To be called for each call of it that is refused since it asks too much."""
     known: list[Peer] = field(default_factory=list, repr=False, compare=False)
     """Its peer, once somebody has asked: it is the same for every call, unless a proxy speaks for many."""
 
@@ -124,9 +133,7 @@ class BehindFront(TrustedProxies):
 
     def peer(self, connection: str, metadata: Mapping[str, str]) -> Peer:
         """The far end."""
-        if connection.startswith("unix:"):
-            connection = metadata.get(self._field, connection)
-        end = self._find(_seen(connection))
+        end = self._end(connection, metadata)
         if end is None:
             return Peer("", connection, stranger=True)
         if end.known:
@@ -135,6 +142,16 @@ class BehindFront(TrustedProxies):
         if not super().trusts(end.connection):
             end.known.append(peer)
         return peer
+
+    def refused(self, connection: str, metadata: Mapping[str, str]) -> None:
+        """Has the front read the far end more slowly when that happens too often."""
+        if (end := self._end(connection, metadata)) is not None:
+            end.refused()
+
+    def _end(self, connection: str, metadata: Mapping[str, str]) -> Fronted | None:
+        if connection.startswith("unix:"):
+            connection = metadata.get(self._field, connection)
+        return self._find(_seen(connection))
 
     def named(self, connection: str) -> str:
         """The far end; what the engine sees when nobody knows whose it is."""

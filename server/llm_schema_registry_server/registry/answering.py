@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cachetools import LRUCache
-
 from llm_schema_engines.answers.answer import AnswerStream
 from llm_schema_engines.answers.coercion import Coercion
 from llm_schema_engines.answers.schema import StreamingSchema
@@ -20,6 +18,7 @@ from llm_schema_engines.formats.json_schema.limits import DEFAULT_LIMITS
 from llm_schema_engines.formats.json_schema.validation_cost import text_cost
 from llm_schema_engines.model.schema import SchemaType
 
+from ..caches.memory import MemoryCache
 from ..errors import InvalidRequest, LimitExceeded
 from ..model.config import EffectiveConfig
 from ..model.schema import SchemaVersion
@@ -33,7 +32,6 @@ from .library import KnownSchema, Library
 from .limits import RequestLimits
 from .validating import DataVerdict, Payload, Validating
 
-_CACHE_BYTES = 64 * 1024 * 1024
 _LARGEST_BYTES = 128 * 1024
 """Larger schemas are not looked into here: documents are judged when they are complete."""
 _LEAST_SLICE, _FIRST_SLICE, _MOST_SLICE = 8, 256, 8 * 1024
@@ -110,7 +108,7 @@ class Answering:
         self._validating, self._library, self._limits = validating, library, limits
         engine = engines[SchemaType.JSON]
         self._json_limits = engine.limits if isinstance(engine, JsonSchemaEngine) else DEFAULT_LIMITS
-        self._ready: LRUCache[str, StreamingSchema] = LRUCache(_CACHE_BYTES, lambda s: s.size)
+        self._ready: MemoryCache[str, StreamingSchema] = MemoryCache(library.budget, lambda s: s.size)
         self._open = OpenBytes(limits.open_answer_bytes)
 
     def documents(self) -> Documents:
@@ -165,8 +163,7 @@ class Answering:
         ready = self._ready.get(schema.key)
         if ready is None and self._is_small(schema):
             ready = await asyncio.to_thread(StreamingSchema, schema.source, self._json_limits)
-            if ready.size <= self._ready.maxsize:
-                self._ready[schema.key] = ready
+            self._ready.put(schema.key, ready)
         if ready is None or ready.reason:
             reason = "" if ready is None else ready.reason
             return WholeDocument(version, self._validating, options, reason, self._limits.data_bytes)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llm_schema_engines.compatibility.levels import BACKWARD, LEVEL_REQUIREMENTS
-from llm_schema_engines.compatibility.report import VersionComparison, merge, with_remedies, worst
+from llm_schema_engines.compatibility.report import merge, with_remedies, worst
 from llm_schema_engines.compatibility.search import MAX_VERSIONS, FailedCheck
 from llm_schema_engines.compatibility.semver import change_class, check_explicit, next_version
 from llm_schema_engines.formats.engine import ParsedSchema
@@ -18,6 +18,7 @@ from llm_schema_engines.model.compatibility import (
     CompatibilityLevel,
     CompatibilityReport,
     Direction,
+    Remedy,
     Verdict,
 )
 from llm_schema_engines.model.fast_init import fast_init
@@ -32,9 +33,9 @@ from ..model.schema import SchemaVersion
 from ..model.subject import Subject
 from ..telemetry.work import Work
 from .comparable import comparable_versions, versions_to_compare
-from .comparisons import COMPATIBLE
 from .fairness import SHORT_SLICE_SECONDS, Turns
 from .gating import ProviderGate
+from .histories import HistoryFindings, compare_with_history
 from .library import KnownSchema, Library
 from .linting import admit_lint
 from .numbering import greatest
@@ -43,8 +44,6 @@ from .remedies import Remedies
 _STAYS_DELETED = "; it stays softly deleted: relax `lint` with SetConfig to bring it back"
 _STAYS_OUT = "it stays softly deleted: relax `profiles` or `worst_fit` with SetConfig to bring it back"
 _VERDICTS = {Verdict.YES: "compatible", Verdict.NO: "incompatible", Verdict.UNDECIDED: "undecided"}
-_LOOK = 32
-"""Versions between two looks at the clock."""
 _OPPOSITE = {Direction.BACKWARD: Direction.FORWARD, Direction.FORWARD: Direction.BACKWARD}
 
 
@@ -128,47 +127,47 @@ class Assessor:
         candidates = [only] if only is not None else versions_to_compare(level, versions)
         newest = only or next(comparable_versions(versions), None)
         first = candidates[0] if candidates else None
-        comparable = [v for v in candidates if v.schema_type is schema.schema_type]
-        if len(comparable) < len(candidates):
-            other = next(v for v in candidates if v.schema_type is not schema.schema_type)
+        other = next((v for v in candidates if v.schema_type is not schema.schema_type), None)
+        if other is not None:
             raise SchemaTypeMismatch(str(subject), schema.schema_type.name, other.schema_type.name)
 
         options = compare_options(config)
         demanded = LEVEL_REQUIREMENTS[level].directions
         await turns.pause_if_due()
-        known = await self._library.known_all(candidates)
-        comparisons = [
-            await self._compare_all(schema, known, candidates, direction, options) for direction in demanded
-        ]
+        found = await self._with_history(schema, candidates, demanded, config)
         change = ChangeClass.UNCLASSIFIED
         if newest is not None:
             # The newest candidate comes first, with its findings; without any, the change has a direction of its own.
-            old = known[0] if newest is first else await self._library.known(newest)
-            verdicts = [found[0].verdict for found in comparisons if found]
+            old = found.first[0] if newest is first else await self._library.known(newest)
+            verdicts = [answers[0].verdict for answers in found.answers]
             change = await self._change(schema, parsed, newest, old, verdicts, options)
+        await turns.pause_if_due()
         last = greatest(versions)
         # Nothing live to compare with, but numbers were given out: nothing is promised about those.
         step = ChangeClass.BREAKING if change is ChangeClass.UNCLASSIFIED else change
         version = _number(last, step, wanted)
-        findings = await _findings(candidates, demanded, comparisons, turns)
+        await turns.pause_if_due()
         report = merge(
             level,
-            findings,
-            await _numbers(candidates, turns),
+            found.findings,
+            found.compared,
             allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
             options=options,
             change_class=change,
             suggested_version=str(version),
+            left=found.left,
         )
-        if not report.compatible and all(f.comparison.lasting for f in findings):
-            verdicts_found = {
-                (place, direction): found[place].verdict
-                for direction, found in zip(demanded, comparisons, strict=True)
-                for place in range(min(len(known), MAX_VERSIONS))
-            }
-            # Of more versions than MAX_VERSIONS no remedy is tried, and their verdicts are not asked for.
-            refused = FailedCheck(schema, known, level, options, verdicts_found)
-            report = with_remedies(report, await self._remedies.find(refused))
+        if not report.compatible and all(f.comparison.lasting for f in found.findings):
+            remedies: Sequence[Remedy] = ()
+            if len(candidates) <= MAX_VERSIONS:
+                verdicts_found = {
+                    (place, direction): answer.verdict
+                    for direction, answers in zip(demanded, found.answers, strict=True)
+                    for place, answer in enumerate(answers)
+                }
+                refused = FailedCheck(schema, found.first, level, options, verdicts_found)
+                remedies = await self._remedies.find(refused)
+            report = with_remedies(report, remedies)
         verdict = "compatible" if report.compatible else _VERDICTS[report.verdict]
         self._work.checked(level.name, verdict, (v.rule for v in report.violations), began)
         return Assessment(report, change, version)
@@ -240,26 +239,22 @@ class Assessor:
         later = [v for v in counted if v.ordinal > version.ordinal]
         if not demand.transitive:
             earlier, later = earlier[:1], later[-1:]
-        schema, options = await self._library.known(version), compare_options(config)
+        schema = await self._library.known(version)
         others = [*later, *earlier]
         other = next((v for v in others if v.schema_type is not version.schema_type), None)
         if other is not None:
             raise SchemaTypeMismatch(str(version.subject), version.schema_type.name, other.schema_type.name)
         # Of a later version: what that would be asked about this one, seen from here.
         parts = [(later, [_OPPOSITE[asked] for asked in demand.directions]), (earlier, demand.directions)]
-        findings: list[VersionComparison] = []
-        turns = Turns(SHORT_SLICE_SECONDS)
-        for some, directions in parts:
-            known = await self._library.known_all(some)
-            comparisons = [await self._compare_all(schema, known, some, d, options) for d in directions]
-            findings += await _findings(some, directions, comparisons, turns)
+        found = [await self._with_history(schema, some, directions, config) for some, directions in parts]
         report = merge(
             config.level,
-            findings,
-            await _numbers(others, turns),
+            [finding for one in found for finding in one.findings],
+            [number for one in found for number in one.compared],
             allow_undecided=config.undecided is UndecidedPolicy.ALLOW,
-            options=options,
+            options=compare_options(config),
             change_class=version.change_class,
+            left=sum(one.left for one in found),
         )
         if not report.compatible:
             why = f"{report.message}; it stays softly deleted: delete what it conflicts with, or relax the level with SetConfig"
@@ -273,17 +268,17 @@ class Assessor:
         reader, writer = (new, old) if direction is Direction.BACKWARD else (old, new)
         return await self._library.compare(reader, writer, options)
 
-    async def _compare_all(
+    async def _with_history(
         self,
         schema: KnownSchema,
-        known: Sequence[KnownSchema],
         versions: Sequence[SchemaVersion],
-        direction: Direction,
-        options: CompareOptions,
-    ) -> Sequence[Comparison]:
-        """With each of these versions, which are `known`."""
-        meanings = [v.fingerprints.validation for v in versions]
-        return await self._library.comparisons.with_all(schema, known, direction, options, meanings)
+        directions: Sequence[Direction],
+        config: EffectiveConfig,
+    ) -> HistoryFindings:
+        allow = config.undecided is UndecidedPolicy.ALLOW
+        return await compare_with_history(
+            self._library, schema, versions, directions, compare_options(config), allow_undecided=allow
+        )
 
     async def _change(
         self,
@@ -306,29 +301,3 @@ class Assessor:
             worst(verdicts),
             same_canonical=canonical == parsed.canonical,
         )
-
-
-async def _findings(
-    versions: Sequence[SchemaVersion],
-    directions: Sequence[Direction],
-    comparisons: Sequence[Sequence[Comparison]],
-    turns: Turns,
-) -> list[VersionComparison]:
-    """The comparisons that a report tells of: by version, then by direction. comparisons: of each direction with each version."""
-    findings = []
-    for place, version in enumerate(versions):
-        if place % _LOOK == 0:
-            await turns.pause_if_due()
-        for direction, found in zip(directions, comparisons, strict=True):
-            if found[place] != COMPATIBLE:
-                findings.append(VersionComparison(str(version.version), direction, found[place]))
-    return findings
-
-
-async def _numbers(versions: Sequence[SchemaVersion], turns: Turns) -> list[str]:
-    numbers = []
-    for place, version in enumerate(versions):
-        if place % _LOOK == 0:
-            await turns.pause_if_due()
-        numbers.append(str(version.version))
-    return numbers

@@ -18,6 +18,7 @@ from llm_schema_engines.model.compatibility import (
 )
 from llm_schema_engines.model.schema import SchemaType
 
+from ..caches.budget import Budget
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
 from ..caches.tiered import TieredCache
@@ -60,7 +61,7 @@ class Comparisons:
         engines: Engines,
         workers: Workers,
         *,
-        cache_bytes: int,
+        cache_bytes: int | Budget,
         lanes: int = 2,
         shared: LowerTier | None = None,
     ) -> None:
@@ -103,7 +104,7 @@ class Comparisons:
         turns = Turns(SHORT_SLICE_SECONDS)
         groups: dict[str, list[Keyed]] = {}
         seen: set[str] = set()
-        share = bool(meanings) and _shares_proofs(schema.schema_type, options)
+        share = bool(meanings) and shares_proofs(schema.schema_type, options)
         for number, other in enumerate(others):
             if number % _LOOK == 0:
                 await turns.pause_if_due()
@@ -230,7 +231,7 @@ def _parts(schemas: Sequence[S], of_each: int) -> Iterator[Sequence[S]]:
         yield part
 
 
-def _shares_proofs(schema_type: SchemaType, options: CompareOptions) -> bool:
+def shares_proofs(schema_type: SchemaType, options: CompareOptions) -> bool:
     """Whether a proof about one schema is one about all that have its validation fingerprint: where a comparison is about which
     data is valid, and nothing else."""
     return (
@@ -253,7 +254,7 @@ async def _together(works: Sequence[Callable[[], Coroutine[Any, Any, None]]]) ->
 
 def _size(comparison: Comparison) -> int:
     return 200 + sum(
-        500
+        900
         + len(v.message)
         + len(v.old_value)
         + len(v.new_value)

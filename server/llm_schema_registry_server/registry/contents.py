@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from ..caches.budget import Budget
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
 from ..caches.tiered import TieredCache
@@ -19,6 +20,9 @@ from ..storage.store import Store
 from ..storage.unreadable import note
 from ..storage.values import VersionWithContent
 from .shared_results import lower
+
+_OBJECTS = 320
+"""Bytes of the objects of one content beside its texts; measured."""
 
 
 class _Key(NamedTuple):
@@ -41,7 +45,7 @@ class Contents:
     cache_bytes: size of the cache. shared: a tier common to all instances, asked before the store.
     """
 
-    def __init__(self, store: Store, *, cache_bytes: int, shared: LowerTier | None = None) -> None:
+    def __init__(self, store: Store, *, cache_bytes: int | Budget, shared: LowerTier | None = None) -> None:
         self._store = store
         self._read = {"hit": 0, "miss": 0}
         self._cache = TieredCache(
@@ -118,9 +122,8 @@ class Contents:
         found = await self.of_all(versions)
         for version in versions:
             content = found.get(version.identity)
-            stats = self._cache.stats()
-            if content is not None and stats.size + 2 * size_of(content) < stats.limit:
-                self._cache.put(_key(version), content, epoch)
+            if content is not None:
+                self._cache.put_if_room(_key(version), content, epoch)
         return found
 
     def put(self, version: SchemaVersion, content: StoredContent) -> None:
@@ -157,7 +160,7 @@ class Contents:
 
 
 def size_of(content: StoredContent) -> int:
-    return len(content.content) + len(content.canonical) + len(content.artifact)
+    return _OBJECTS + len(content.content) + len(content.canonical) + len(content.artifact)
 
 
 def _key(version: SchemaVersion) -> _Key:

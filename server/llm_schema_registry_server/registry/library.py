@@ -24,6 +24,7 @@ from llm_schema_engines.model.lint import LintReport
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.model.validation import DataReport, Encoding
 
+from ..caches.budget import Budget
 from ..caches.cache import CacheStats, LowerTier
 from ..caches.memory import MemoryCache
 from ..caches.tiered import TieredCache
@@ -63,9 +64,9 @@ LOADED = 200
 """Contents that are read together for a check against a long history."""
 LOADED_BYTES = 512 * 1024
 """Bytes of them."""
-SHARES = 8
-"""Caches that divide the budget evenly: contents, subjects, their digests, closures, parsed schemas, lint reports,
-comparisons, validators."""
+_VALIDATORS = 16
+"""The part of the budget that compiled validators have for themselves: those in use are kept, and counted, with the versions that are
+validated under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,9 @@ class Library:
     ) -> None:
         self._store, self._most_references, self._most_depth = store, most_references, most_reference_depth
         self._engines, self._workers, self._inline_seconds = engines, workers, inline_seconds
-        share = cache_bytes // SHARES
+        validators = cache_bytes // _VALIDATORS
+        self.budget = share = Budget(cache_bytes - validators)
+        """Shared by all that is derived from schemas."""
         self.contents = Contents(store, cache_bytes=share, shared=shared)
         self._subjects: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
         self._digests: MemoryCache[Subject, SubjectVersions] = MemoryCache(share, _subject_size)
@@ -139,7 +142,7 @@ class Library:
         )
         self.comparisons = Comparisons(engines, workers, cache_bytes=share, lanes=lanes, shared=shared)
         self._validators = TieredCache(
-            MemoryCache[str, BoundedValidator](share, lambda v: v.size), name="validators"
+            MemoryCache[str, BoundedValidator](validators, lambda v: v.size), name="validators"
         )
 
     @property
@@ -181,7 +184,7 @@ class Library:
                 self._cache_versions(subject, now)
                 return now
         every = await self._store.versions_since(subject, 0)
-        now = SubjectVersions(every.stamp, tuple(every.versions))
+        now = SubjectVersions.of(every.stamp, tuple(every.versions))
         self._cache_versions(subject, now)
         return now
 
@@ -215,18 +218,21 @@ class Library:
         source = SchemaSource(closure.content, closure.references, version.options, closure.artifact)
         return KnownSchema(version.schema_type, version.identity, source)
 
-    async def known_all(self, versions: Sequence[SchemaVersion]) -> Sequence[KnownSchema]:
-        """As `known`, of many: their contents are read together."""
+    async def known_all(
+        self, versions: Sequence[SchemaVersion], *, crowds_out: bool = True
+    ) -> Sequence[KnownSchema]:
+        """As `known`, of many: their contents are read together. crowds_out: whether what is read is cached where there is no room
+        left; not for a history so long that its end would crowd out its beginning."""
         if len(versions) == 1:
             return [await self.known(versions[0])]
         turns, loaded, known = Turns(SHORT_SLICE_SECONDS), dict[str, ReferencedSchema](), list[KnownSchema]()
         cold = [v for v in versions if not v.references and self._closures.peek(v.identity) is None]
-        for part in _parts(cold):
+        for part in parts(cold):
             contents = await self.contents.of_all(part)
             for version in part:
                 content = contents.get(version.identity)
                 if content is not None:
-                    loaded[version.identity] = self._added_closure(version, content, ())
+                    loaded[version.identity] = self._added_closure(version, content, (), crowds_out)
             await turns.pause_if_due()
         for number, version in enumerate(versions):
             if number % 32 == 0:
@@ -254,10 +260,17 @@ class Library:
         return known
 
     def _added_closure(
-        self, version: SchemaVersion, content: StoredContent, references: tuple[ReferencedSchema, ...]
+        self,
+        version: SchemaVersion,
+        content: StoredContent,
+        references: tuple[ReferencedSchema, ...],
+        crowds_out: bool = True,
     ) -> ReferencedSchema:
         made = ReferencedSchema("", version.identity, content.content, references, content.artifact)
-        self._closures.put(version.identity, made)
+        if crowds_out:
+            self._closures.put(version.identity, made)
+        else:
+            self._closures.put_if_room(version.identity, made)
         return made
 
     async def _targets(self, version: SchemaVersion) -> Mapping[str, SchemaVersion]:
@@ -432,7 +445,7 @@ async def _broken(
     )
 
 
-def _parts(versions: Sequence[SchemaVersion]) -> Iterator[Sequence[SchemaVersion]]:
+def parts(versions: Sequence[SchemaVersion]) -> Iterator[Sequence[SchemaVersion]]:
     """Of at most LOADED versions and about LOADED_BYTES."""
     part, size = list[SchemaVersion](), 0
     for version in versions:
@@ -447,7 +460,7 @@ def _parts(versions: Sequence[SchemaVersion]) -> Iterator[Sequence[SchemaVersion
 
 def _closure_size(schema: ReferencedSchema) -> int:
     # What it references is cached, and counted, in entries of its own.
-    return len(schema.content) + len(schema.artifact)
+    return 150 + len(schema.content) + len(schema.artifact) + 160 * len(schema.references)
 
 
 def _parsed_size(parsed: ParsedSchema) -> int:
@@ -460,4 +473,4 @@ def _lint_size(report: LintReport) -> int:
 
 
 def _subject_size(subject: SubjectVersions) -> int:
-    return 1500 * len(subject.versions)
+    return subject.held

@@ -13,6 +13,7 @@ from ..model.scope import EVERYTHING, SubjectScope
 from ..model.search import SearchOrder
 from ..model.selector import Latest, Range, Selector
 from ..model.subject import Subject
+from ..storage import unreadable
 from ..storage.search import words_of
 from ..storage.store import ReadTx, Store
 from ..storage.values import Page, RankedPage, Recorded, SchemaFilter, VersionWithContent
@@ -55,12 +56,14 @@ class FoundSchema:
 @dataclass(frozen=True, slots=True)
 class SchemaPage:
     """A page of versions; `next_token` is "" on the last one. `did_you_mean`: words that find something instead of those
-    that found nothing, or ""."""
+    that found nothing, or "". `dated`: another page may come without any change of the registry (see Search), or when what
+    could not be read is repaired."""
 
     items: Sequence[FoundSchema]
     total: int
     next_token: str
     did_you_mean: str = ""
+    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,10 @@ class Reading:
     def __init__(self, store: Store, library: Library, limits: RequestLimits) -> None:
         self._store, self._library, self._limits = store, library, limits
         self._counts, self._general = SubjectCounts(), GeneralSearches()
+
+    def changed(self, subject: Subject | None) -> None:
+        """A subject has changed, or for None anything: listens to Coherence."""
+        self._general.changed()
 
     @property
     def limits(self) -> RequestLimits:
@@ -202,13 +209,15 @@ class Reading:
         )
         if isinstance(slice_, RankedPage) and not ranks:
             raise PageTokenInvalid("page_token", "is of a search with words, and this one has none")
+        generation, unread = self._general.generation, unreadable.noted()
         async with self._store.read_elsewhere() as tx:
-            found = Search(tx, wanted, slice_, total_in(page_token), self._general)
+            found = Search(tx, wanted, slice_, total_in(page_token), self._general, generation)
             shown, more = await fitting(found.read, bytes_with_content, slice_.limit, self._limits.page_bytes)
             total = await found.total()
             better = "" if total else await suggestion(tx, wanted)
         items = await self._with_contents([version for version, _ in shown])
-        return SchemaPage(items, total, token(shown[-1][1], total) if more else "", better)
+        dated = found.dated or len(items) < len(shown) or unreadable.noted() != unread
+        return SchemaPage(items, total, token(shown[-1][1], total) if more else "", better, dated)
 
     async def versions(
         self,

@@ -45,6 +45,7 @@ from .existing import Action, ExistingVersion, existing_version, overtaken
 from .ids import new_schema_id
 from .library import KnownSchema, Library, Resolved
 from .limits import RequestLimits
+from .lines import Lines
 from .linting import told
 from .numbering import draft_version
 from .recording import record_update
@@ -114,6 +115,7 @@ class Register:
         self._engines, self._coherence, self._clock = engines, coherence, clock
         self._stage, self._work = stage, work or Work()
         self._defaults, self._limits, self._record_failures = defaults, limits, record_failures
+        self._lines = Lines()
 
     async def __call__(self, wanted: Registration, by: Actor) -> RegistrationResult:
         """Register, or answer with the live version that has the same content and references already, promoted to the
@@ -154,16 +156,22 @@ class Register:
             raise InvalidVersion("version", f"{str(wanted.version)!r} is below 0.0.1, the lowest version")
 
     async def _register(self, wanted: Registration, by: Actor) -> RegistrationResult:
-        while True:  # until no other writer slips in; the call's deadline bounds it
-            try:
-                done = await self._attempt(wanted, by)
-            except SchemaNotFound:
-                continue  # a version to compare with, or one that is referenced, was removed for ever: look again
-            if done is not None:
-                return done
+        done = await self._try(wanted, by)
+        if done is None:
+            async with self._lines.turn(wanted.subject):
+                while done is None:  # until no other writer slips in; the call's deadline bounds it
+                    done = await self._try(wanted, by)
+        return done
+
+    async def _try(self, wanted: Registration, by: Actor) -> RegistrationResult | None:
+        """None when another writer was faster."""
+        try:
+            return await self._attempt(wanted, by)
+        except SchemaNotFound:
+            return None  # a version to compare with, or one that is referenced, was removed for ever
 
     async def _attempt(self, wanted: Registration, by: Actor) -> RegistrationResult | None:
-        """None when another writer was faster. Raises SchemaNotFound when a version that it has seen is gone."""
+        """As _try. Raises SchemaNotFound when a version that it has seen is gone."""
         inputs = await self._look(wanted, by)
         existing = self._existing(wanted, list(inputs.subject.same))
         if _answers(existing, inputs):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..errors import PageTokenInvalid
 from ..model.schema import SchemaVersion
+from ..storage import ranking
 from ..storage.ranking import counted
 from ..storage.search import words_of
 from ..storage.store import ReadTx
@@ -27,6 +28,7 @@ class Search:
     """The versions that a search finds, each with its key, in the order of the slice; and how many there are in all.
 
     total: known from an earlier page, None when it is to be counted. general: what is remembered of questions like it.
+    generation: that of `general` before the transaction began.
     """
 
     def __init__(
@@ -36,9 +38,13 @@ class Search:
         first: Page | RankedPage,
         total: int | None,
         general: GeneralSearches,
+        generation: int,
     ) -> None:
         self._tx, self._wanted, self._total, self._general = tx, wanted, total, general
-        if isinstance(first, RankedPage) and first.after is None and general.knows(wanted):
+        self._generation = generation
+        self._ranks = isinstance(first, RankedPage) and first.after is None
+        self._dated = False
+        if self._ranks and general.knows(wanted):
             first = Page(first.limit, first.offset)
         self._first = first
 
@@ -66,13 +72,24 @@ class Search:
 
     async def total(self) -> int:
         """How many versions there are in all."""
-        if self._total is None:
-            self._total = self._general.total(self._wanted)
-        if self._total is None:
-            self._total = await self._tx.count_versions(self._wanted)
-            if words_of(self._wanted.text):
-                self._general.note(self._wanted, self._total)
+        if self._total is not None:
+            return self._total
+        known = self._general.total(self._wanted)
+        if known is not None:
+            self._total, counted_in = known
+            self._dated = counted_in != self._generation
+            return self._total
+        self._total = await self._tx.count_versions(self._wanted)
+        if words_of(self._wanted.text):
+            self._general.note(self._wanted, self._total, self._generation)
+            self._dated = self._ranks and self._total <= ranking.MOST_HITS  # it is ranked from now on
         return self._total
+
+    @property
+    def dated(self) -> bool:
+        """Whether the order or the total, once asked for, was found out before the last change, and another answer may come soon
+        without any further change."""
+        return self._dated
 
 
 def _named(key: Key | RankedKey) -> Key:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llm_schema_engines.model.fast_init import fast_init
 
@@ -28,6 +28,20 @@ class SubjectVersions:
     whole: bool = True
     last: int = 0
     """Of a digest: the highest ordinal at that moment."""
+    held: int = field(default=0, compare=False)
+    """Bytes that the versions take (`size_of`)."""
+
+    @classmethod
+    def of(
+        cls,
+        stamp: tuple[int, int],
+        versions: Sequence[SchemaVersion],
+        *,
+        whole: bool = True,
+        last: int = 0,
+    ) -> SubjectVersions:
+        """With what they take."""
+        return cls(stamp, versions, whole, last, sum(map(size_of, versions)))
 
     @property
     def digest(self) -> SubjectVersions:
@@ -38,7 +52,7 @@ class SubjectVersions:
             for v in (next(comparable_versions(self.versions), None), greatest(self.versions))
             if v
         }
-        return SubjectVersions(
+        return SubjectVersions.of(
             self.stamp, tuple(deciding[n] for n in sorted(deciding)), whole=False, last=self.highest
         )
 
@@ -51,7 +65,8 @@ class SubjectVersions:
         """What is known when `version` has been appended and nothing else has changed."""
         count, _ = self.stamp
         versions = (*self.versions, version)
-        return SubjectVersions((count + 1, version.revision), versions, self.whole, version.ordinal)
+        held = self.held + size_of(version)
+        return SubjectVersions((count + 1, version.revision), versions, self.whole, version.ordinal, held)
 
     def updated_to(self, stamp: tuple[int, int], news: Sequence[SchemaVersion]) -> SubjectVersions | None:
         """What is known at a later stamp, given all versions whose revision has risen since; None when that is not enough,
@@ -63,10 +78,18 @@ class SubjectVersions:
         versions = tuple(now.values() if added == len(news) else (now[n] for n in sorted(now)))
         last = max((self.highest, *(v.ordinal for v in news)))
         if self.whole:
-            return SubjectVersions(stamp, versions)
+            return SubjectVersions.of(stamp, versions)
         if not all(_still_serves(v, now[v.ordinal]) for v in self.versions):
             return None
         return SubjectVersions(stamp, versions, whole=False, last=last).digest
+
+
+def size_of(version: SchemaVersion) -> int:
+    """Bytes that a version takes in memory; an estimate, from measurements."""
+    labels = sum(60 + len(tag) for tag in version.tags) if version.tags else 0
+    if version.metadata:
+        labels += sum(150 + len(name) + len(value) for name, value in version.metadata.items())
+    return 1700 + 400 * len(version.references) + labels + len(version.description or "")
 
 
 def _still_serves(old: SchemaVersion, new: SchemaVersion) -> bool:

@@ -80,6 +80,9 @@ class Offered(Enum):
     BEHIND = "its wire had no room for it: `catch_up` tries again"
 
 
+_SENT, _DONE = Pushed.SENT, Offered.DONE
+
+
 class Subscriber:
     """One reader of the feed. Invariant: while it is `live`, `pending` holds every wanted change after the last one
     that it took; otherwise it reads the log from its own place until it has caught up.
@@ -103,17 +106,21 @@ class Subscriber:
 
     def offer(self, change: Change, now: float) -> Offered:
         """Hand over a change that it wants. `now` is a point of time.monotonic()."""
-        sequence, waiter = change.sequence, self._waiter
+        sequence, waiter, push = change.sequence, self._waiter, self.push
         if not self.live or sequence <= self.place:
             return Offered.DONE
         waits = waiter is not None and not waiter.done()
         if not self.pending:
-            if waits and self.push is not None:
-                pushed = self._pushed(change)
-                if pushed is Pushed.SENT or pushed is Pushed.NOTHING:
+            if waits and push is not None:
+                try:
+                    pushed = push(change)
+                except Exception:
+                    pushed = self._unfit()
+                if pushed is _SENT:  # first: a thousand times for each change
+                    self.place, self.sent = sequence, now
+                    return _DONE
+                if pushed is Pushed.NOTHING:
                     self.place = sequence
-                    if pushed is Pushed.SENT:
-                        self.sent = now
                     return Offered.DONE
                 waits = pushed is not Pushed.UNFIT
             self.place = sequence - 1
@@ -163,9 +170,13 @@ class Subscriber:
         assert self.push is not None
         try:
             return self.push(change)
-        except Exception:  # the subscriber's own task meets it again, and ends with it
-            self.push = None
-            return Pushed.UNFIT
+        except Exception:
+            return self._unfit()
+
+    def _unfit(self) -> Pushed:
+        """A change cannot be pushed: the subscriber's own task meets what was raised again, and ends with it."""
+        self.push = None
+        return Pushed.UNFIT
 
     async def wait(self, timeout: float | None) -> bool:
         """Wait to be woken; False when `timeout` seconds passed first."""

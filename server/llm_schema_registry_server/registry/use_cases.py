@@ -156,6 +156,8 @@ def build(
         store, library, engines, defaults=defaults, limits=limits, validated=validated, work=work
     )
     coherence.listen(validating.forget)
+    reading = Reading(store, library, limits)
+    coherence.listen(reading.changed)
     checking = Checking(store, library, assessor, engines, defaults=defaults, limits=limits)
     return UseCases(
         register=Register(
@@ -171,7 +173,7 @@ def build(
             stage=stage,
             work=work,
         ),
-        reading=Reading(store, library, limits),
+        reading=reading,
         lifecycle=Lifecycle(
             store, library, assessor, coherence, defaults=defaults, limits=limits, clock=clock
         ),

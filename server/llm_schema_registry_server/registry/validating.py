@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from llm_schema_engines.model.lint import NOTHING_FOUND, LintReport
 from llm_schema_engines.model.schema import Fingerprints, SchemaType
 from llm_schema_engines.model.validation import DataReport, Encoding
 
+from ..caches.budget import Budget
 from ..errors import InvalidRequest, InvalidSchema, SchemaIssue, SchemaNotFound, UnsupportedSchemaType
 from ..model.config import EffectiveConfig
 from ..model.schema import Reference, SchemaVersion
@@ -27,10 +29,11 @@ from .configuration import Scope, effective
 from .library import KnownSchema, Library
 from .limits import RequestLimits
 from .reading import selected, version_with_content
+from .subject_versions import size_of
 
 DEFAULT_ERRORS, MOST_ERRORS = 20, 100
-MOST_COMPILED = 10_000
-"""Entries of the cache of compiled versions."""
+_WARM_BYTES = 32 * 1024
+"""What preparing a version may come to hold: there has to be room for it."""
 
 
 @fast_init
@@ -80,6 +83,9 @@ class DataVerdict:
     version: SchemaVersion
 
 
+_ENTRY_BYTES = 700
+"""Of an entry beside its version and its validator: keys here and by subject, links; measured."""
+
 _Key = str | tuple[str, str]
 """A schema id, or a subject and a selector as they were sent."""
 
@@ -87,16 +93,35 @@ _Key = str | tuple[str, str]
 class _CompiledVersions(LRUCache[_Key, CompiledVersion]):
     """The versions that were validated under. What a version means never changes, but it may be removed, and a selector
     may come to choose another: a change of its subject drops it, and counts up `epoch` so that nothing read before the
-    change is put in after it."""
+    change is put in after it.
 
-    def __init__(self, most: int) -> None:
-        super().__init__(most)
+    It keeps validators in use, however few of them the library's own cache has room for, and so counts them too."""
+
+    def __init__(self, budget: Budget) -> None:
+        super().__init__(math.inf, lambda entry: _ENTRY_BYTES + size_of(entry.version) + entry.validator.size)
         self.epoch = 0
         self._keys: dict[Subject, set[_Key]] = {}
+        self._budget = budget
+        budget.join(self)
+
+    @property
+    def held(self) -> int:
+        """See caches.budget.Holder."""
+        return int(self.currsize)
+
+    def evict(self) -> None:
+        self.popitem()
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more drive nothing out of here."""
+        return self._budget.has_room(self, size)
 
     def __setitem__(self, key: _Key, entry: CompiledVersion) -> None:
+        if self.getsizeof(entry) > self._budget.largest:
+            return
         super().__setitem__(key, entry)
         self._keys.setdefault(entry.version.subject, set()).add(key)
+        self._budget.settle()
 
     def popitem(self) -> tuple[_Key, CompiledVersion]:
         key, entry = super().popitem()
@@ -135,7 +160,7 @@ class Validating:
         self._store, self._library, self._engines = store, library, engines
         self._validated = validated
         self._defaults, self._limits = defaults, limits
-        self._compiled = _CompiledVersions(MOST_COMPILED)
+        self._compiled = _CompiledVersions(library.budget)
 
     def forget(self, subject: Subject | None) -> None:
         """A subject changed: a version of it may have been removed permanently."""
@@ -214,7 +239,7 @@ class Validating:
 
     async def prepare(self, schema_id: str) -> None:
         """Compile what validating against this schema needs. Raises as `data` does."""
-        if len(self._compiled) < MOST_COMPILED:
+        if self._compiled.has_room(_WARM_BYTES):
             await self._compiled_version(schema_id)
 
     async def _compiled_version(

@@ -20,11 +20,13 @@ CACHED_METHODS = frozenset(
         "ListVersions",
         "GetSubjectVersions",
         "CheckCompatibility",
+        "SearchSchemas",
     )
 )
 """Reads whose answer changes only when a subject that they touch does. Answers, not errors: a missing thing is looked for
 again. What these methods touch must therefore hold every subject that the answer depends on: references of
-CheckCompatibility are selectors, and another version of what they name may be chosen tomorrow."""
+CheckCompatibility are selectors, and another version of what they name may be chosen tomorrow. A search that may tell of every
+subject touches the registry, which any change changes; one of some subjects only touches nothing, and is not kept."""
 
 GRPC = "grpc"
 """The face whose answers are prepared."""

@@ -38,14 +38,15 @@ class ChangeEvents:
     def __init__(self, wire: MessageConverter, reading: Reading) -> None:
         self._wire, self._reading = wire, reading
         self._events: OrderedDict[int, ChangeEvent] = OrderedDict()
-        self._latest: tuple[Change, ChangeEvent] | None = None
+        self.latest: tuple[Change, ChangeEvent] | None = None
+        """The change whose event was asked for last, and the event without the schema."""
         self._with_schema: SingleFlight[int, ChangeEvent] = SingleFlight()
         self._ready: OrderedDict[int, tuple[float, ChangeEvent]] = OrderedDict()
         self._making: dict[int, asyncio.Task[None]] = {}
 
     def event(self, change: Change) -> ChangeEvent:
         """The event without the schema."""
-        latest = self._latest
+        latest = self.latest
         if latest is not None and latest[0] is change:  # a thousand times in a row, when it is told to all
             return latest[1]
         found = self._events.get(change.sequence)
@@ -55,7 +56,7 @@ class ChangeEvents:
                 self._events.popitem(last=False)
         else:
             self._events.move_to_end(change.sequence)
-        self._latest = change, found
+        self.latest = change, found
         return found
 
     async def event_with_schema(self, change: Change) -> ChangeEvent:

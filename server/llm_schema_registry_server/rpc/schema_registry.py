@@ -16,7 +16,7 @@ from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 from ..calls.call import Call
 from ..calls.failure import failure
-from ..calls.operation import Resource, ResourceKind
+from ..calls.operation import REGISTRY, Resource, ResourceKind
 from ..calls.pipeline import AtOnce
 from ..errors import InvalidRequest, RegistryError
 from ..model.change import Change, EventType
@@ -40,7 +40,7 @@ from ..storage.values import SchemaFilter
 from . import convert
 from .actors import actor, learn, named_or_learnt, touch_owner, wrote
 from .batch import each, in_order
-from .change_events import ChangeEvents
+from .change_events import ChangeEvent, ChangeEvents
 from .payloads import payload_of
 from .protobuf.resources import schema, subject
 from .protobuf.shared_answer import SharedAnswer
@@ -180,6 +180,8 @@ class SchemaRegistryService:
             page_token=request.page_token,
             order=convert.optional_enum(SearchOrder, request.order_by, "order_by") or SearchOrder.RELEVANCE,
         )
+        if wanted.scope.everything and not page.dated:
+            call.touch(REGISTRY)
         return pb.SearchSchemasResponse(
             schemas=[self._wire.schema(f) for f in page.items],
             total_count=page.total,
@@ -332,19 +334,25 @@ class SchemaRegistryService:
 
     def _pushing(self, call: Call, push: Callable[[SharedAnswer], Pushed], with_schema: bool) -> Push:
         """What sends the event of a change at once, unless guards leave it out."""
-        event_of = self._events.ready_with_schema if with_schema else self._events.event
+        events, sent = self._events, Pushed.SENT
+        event_of = events.ready_with_schema if with_schema else events.event
 
-        def send(change: Change) -> Pushed:
-            try:
-                if call.looked_into and not call.shows(_told_of(change)):
-                    return Pushed.NOTHING
-            except RegistryError:
-                return Pushed.UNFIT
-            event = event_of(change)
+        def send(change: Change) -> Pushed:  # runs for each of thousands of subscribers
+            if call.watchers or call.selectors:
+                try:
+                    if not call.shows(_told_of(change)):
+                        return Pushed.NOTHING
+                except RegistryError:
+                    return Pushed.UNFIT
+            latest = events.latest
+            if latest is not None and latest[0] is change and not with_schema:
+                event: ChangeEvent | None = latest[1]
+            else:
+                event = event_of(change)
             if event is None:
                 return Pushed.NOT_YET
             pushed = push(event)
-            if pushed is Pushed.SENT:
+            if pushed is sent:
                 call.resume_revision = event.revision
             return pushed
 

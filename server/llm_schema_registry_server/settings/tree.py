@@ -94,6 +94,15 @@ class GrpcSettings(Section):
     its first message), by which callers give up; five times as many at once. Connections that reset more are ended. Where a front stands (`grpc.front`; with TLS on the HTTP port,
     too), also those that send twenty times as many pings, settings, priorities or empty frames, or as many MiB of compressed messages, once
     they are unpacked."""
+    incomplete_calls_per_address: int = Field(1024, ge=1)
+    """Calls of one address (behind a trusted proxy: of one connection) whose first message has not come as a whole, where a front stands
+    (`grpc.front`); eight of each connection are not counted. A connection that begins more is ended. All addresses together: sixteen times as
+    many, shared equally. A call that ends without a message counts as one that was reset, and so does one that the engine refuses since it is
+    beyond `grpc.streams_per_connection` (`grpc.resets_per_second`)."""
+    refusals_per_second: int = Field(200, ge=1)
+    """Calls of one address, but for trusted proxies, that may be refused in a second since it asks too much (RESOURCE_EXHAUSTED, HTTP 429), and
+    five times as many at once. Where a front stands (`grpc.front`; with TLS on the HTTP port, too), a connection on which more are refused
+    is not read for some time, 5 seconds at most, and new connections of the address wait as long."""
     default_deadline_seconds: float = Field(30.0, gt=0)
     """Deadline of a unary call whose client set none."""
     connections_per_address: int = Field(0, ge=0)
@@ -358,12 +367,32 @@ class CachesSettings(Section):
     answers_bytes: int = Field(128 * 1024 * 1024, ge=0)
     """Memory for the cache of serialized answers."""
     schema_bytes: int = Field(128 * 1024 * 1024, ge=1 << 20)
-    """Memory for schemas with their references, parsed schemas, comparisons and compiled validators."""
+    """Memory for schemas with their references, parsed schemas, comparisons, compiled validators and what judges answers of models."""
+    total_bytes: int | None = Field(None, ge=1 << 21)
+    """Most memory for all of these together: what the two above have more is taken from both in proportion. Without it their sum counts."""
     warm_schemas: int = Field(10_000, ge=0)
     """A server that starts loads so many of the schemas that are read most before it reports itself ready; 0 loads none."""
     warm_seconds: float = Field(30.0, ge=0)
     """After so long it is ready all the same; 0 loads none."""
     redis: RedisSettings = RedisSettings()
+
+    @property
+    def answers(self) -> int:
+        """Bytes for serialized answers."""
+        return self._of(self.answers_bytes)
+
+    @property
+    def schemas(self) -> int:
+        """Bytes for what is derived from schemas."""
+        return self._of(self.schema_bytes)
+
+    def _of(self, asked: int) -> int:
+        both = self.answers_bytes + self.schema_bytes
+        return (
+            asked
+            if self.total_bytes is None or both <= self.total_bytes
+            else asked * self.total_bytes // both
+        )
 
     @property
     def warms(self) -> bool:

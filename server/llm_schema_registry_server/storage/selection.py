@@ -18,6 +18,10 @@ Statement = tuple[str, list[Any]]
 """SQL and the values of its parameters."""
 Term = tuple[str, Any]
 """A condition with `{}` in the place of its value, and the value."""
+Terms = Iterable[tuple[Any, ...]]
+"""Conditions with `{}` in the place of each value, and the values."""
+Having = Callable[[Sequence[str], Sequence[str]], Terms]
+"""The conditions that a version has some words and some labels."""
 
 COLUMNS_OF_V = ", ".join(f"v.{column}" for column in VERSION_COLUMNS)
 _NO_SUBJECT = "SELECT subject FROM subjects WHERE FALSE"
@@ -59,30 +63,29 @@ class _Where:
 class SqlDialect:
     """What differs: the n-th place holder, and the conditions on versions `v` that use the back end's own indexes.
 
-    words: the version has, for each word, a word that begins with it; each: the same, looked up for one version after the other.
-    labels: it has all these labels.
+    words: the version has, for each word, a word that begins with it, and all these labels: of a version `v` that is looked for by
+    its words. labels: it has all these labels, which it is looked for by.
     pattern: its subject fits the pattern (see model/pattern.py). fits: that a column does, in a range of it that is read anyway.
-    found: the tables of a search that only counts, ranked: those of a ranked one, in which `hits` is what `words` is of versions alone; in_title: the version's
+    found: the tables of a search that only counts, ranked: those of a ranked one, in which `hits` is what `words` is of `v` alone; in_title: the version's
     title contains a text; question: what ranking.Question asks. skips_by_index: whether an offset reads the rows that it passes
     over, unless an index is asked for their places first; parameters are numbered then.
     """
 
     place: Callable[[int], str]
-    words: Callable[[Sequence[str]], Term]
-    each: Callable[[Sequence[str]], Term]
-    labels: Callable[[Sequence[str]], Iterable[Term]]
+    words: Having
+    labels: Callable[[Sequence[str]], Terms]
     pattern: Callable[[str], Term]
     fits: Callable[[str, str], Term]
     found: str
     ranked: str
-    hits: Callable[[Sequence[str]], Term]
+    hits: Having
     in_title: Callable[[str], Term]
     question: Callable[[RankQuery], Term]
     skips_by_index: bool = False
 
-    def scan(self, wanted: SchemaFilter, page: Page, *, general: bool = False) -> Statement:
-        """One page of the versions that pass the filter, by (subject, ordinal). general: so many have its words that a walk through
-        all versions soon meets them, which is cheaper than to list them."""
+    def scan(self, wanted: SchemaFilter, page: Page, *, walking: Having | None = None) -> Statement:
+        """One page of the versions that pass the filter, by (subject, ordinal). walking: so many have its words that a walk through
+        all versions soon meets them, which is cheaper than to look at all of them: what it looks for in each."""
         ranges = _one_by_one(wanted, page.after)
         if ranges is not None:
             return self._page_of_ranges(
@@ -92,9 +95,7 @@ class SqlDialect:
                 lambda where, found: self._add_scan(where, wanted, page, found),
             )
         where = _Where(self.place)
-        self._add_matching(where, wanted, self.each if general else self.words)
-        if general:  # `+`: no index is asked for the versions of a label, which would be sorted by name after a look at each
-            where.terms = [f"+{term}" if term.startswith("v.id IN") else term for term in where.terms]
+        self._add_matching(where, wanted, walking or self.words)
         if page.after is not None and page.after[0] == wanted.subject:
             where.add("v.ordinal > {}", page.after[1])  # the index then leads to the page, however far it is
         elif page.after is not None:
@@ -264,9 +265,7 @@ class SqlDialect:
         self._add_matching(where, wanted, self.words)
         return where
 
-    def _add_matching(
-        self, where: _Where, wanted: SchemaFilter, having: Callable[[Sequence[str]], Term]
-    ) -> None:
+    def _add_matching(self, where: _Where, wanted: SchemaFilter, having: Having) -> None:
         self._add_about(where, wanted, having)
         if wanted.subject:
             where.add("v.subject = {}", wanted.subject)
@@ -277,9 +276,7 @@ class SqlDialect:
             _add_prefix(where, "v.subject", search.literal_prefix(wanted.subject_pattern))
             where.add(*self.pattern(wanted.subject_pattern))
 
-    def _add_about(
-        self, where: _Where, wanted: SchemaFilter, having: Callable[[Sequence[str]], Term]
-    ) -> None:
+    def _add_about(self, where: _Where, wanted: SchemaFilter, having: Having) -> None:
         """Adds what the filter asks of a version, but for its subject."""
         if wanted.latest_only:
             where.add(selectable_sql("v"))
@@ -290,10 +287,12 @@ class SqlDialect:
         elif not wanted.include_deleted:
             where.add("v.deleted_at IS NULL")
         words = search.words_of(wanted.text)
-        if words:
-            where.add(*having(words))
         labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
-        for term in self.labels(labels) if labels else ():
+        if words:
+            found = having(words, labels)
+        else:
+            found = self.labels(labels) if labels else ()
+        for term in found:
             where.add(*term)
         if wanted.schema_type is not None:
             where.add("v.schema_type = {}", int(wanted.schema_type))

@@ -69,6 +69,12 @@ def counts() -> dict[str, int]:
         return dict(_counts)
 
 
+def noted() -> int:
+    """How often that was, of all tables."""
+    with _lock:
+        return _counts.total()
+
+
 def note(error: StorageDamaged) -> None:
     """Count a row that is left out, and log it unless it was before."""
     table, key = error.metadata.get("table", "contents"), error.metadata.get("key", error.message)

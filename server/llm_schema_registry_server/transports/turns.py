@@ -1,6 +1,7 @@
 """Calls begin in turns of the event loop: as many as keep a turn short, and who sent few is not behind who sent many.
 
-What a call costs is told in units of about 20 microseconds. A turn that took too much processor time halves what the next one may
+What a call costs is told in units of about 20 microseconds; for each kind of call it is learned from the first steps of those before it,
+since all that begin in one turn take their first step in one piece. A turn that took too much processor time halves what the next one may
 begin, so that calls wait here, where each caller has a queue of its own, and not as tasks of the loop, which knows no callers.
 """
 
@@ -9,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator, Hashable
+from typing import Any, Self, TypeVar
 
+R = TypeVar("R")
 TASK_UNITS = 4
 """What it takes to begin a call that runs as a task."""
 _UNIT_BYTES = 128
 _UNIT_SECONDS = 20e-6
 _MOST, _LEAST, _STEP = 256, 4 * TASK_UNITS, 32
 _SHORT_SECONDS, _LONG_SECONDS = 0.004, 0.008
+_UP, _DOWN = 1 / 2, 1 / 16
+"""How far what is known of a kind of call follows one that took more, and one that took less."""
 
 
 def request_units(request: object) -> int:
@@ -42,10 +47,53 @@ class WaitingCall:
         self.begin = None
 
 
+def _nearer(known: float, seconds: float) -> float:
+    return known + (seconds - known) * (_UP if seconds > known else _DOWN)
+
+
+class Noted(Coroutine[Any, Any, R]):
+    """A coroutine that tells the processor time of its first step, up to where it waits for the first time."""
+
+    __slots__ = ("_note", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, R], note: Callable[[float], None]) -> None:
+        self._work = work
+        self._note: Callable[[float], None] | None = note
+
+    def send(self, value: Any) -> Any:
+        """Goes on."""
+        if (note := self._note) is None:
+            return self._work.send(value)
+        self._note, began = None, time.thread_time()
+        try:
+            return self._work.send(value)
+        finally:
+            note(time.thread_time() - began)
+
+    def throw(self, kind: Any, value: Any = None, trace: Any = None, /) -> Any:
+        """Goes on with an error."""
+        return self._work.throw(kind if value is None else value)
+
+    def close(self) -> None:
+        """Ends."""
+        self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, R]:
+        return self
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+
 class CallTurns:
     """The turns of the calls of one listener. `use` says what a call that begins costs; when `free` is false a call must `wait`."""
 
     def __init__(self) -> None:
+        self._seconds: dict[Hashable, float] = {}
+        self._usual = 0.0
         self._waiting: OrderedDict[str, deque[WaitingCall]] = OrderedDict()
         self._used, self._budget = 0, _MOST
         self._scheduled = False
@@ -55,6 +103,19 @@ class CallTurns:
     def free(self) -> bool:
         """Whether a call may begin in this turn."""
         return self._used < self._budget and not self._waiting
+
+    def units(self, kind: Hashable) -> int:
+        """What the first step of a call of this kind takes, as far as is known; of an unknown one, what that of any call does."""
+        return max(TASK_UNITS, int(self._seconds.get(kind, self._usual) / _UNIT_SECONDS))
+
+    def noting(self, kind: Hashable, work: Coroutine[Any, Any, R]) -> Noted[R]:
+        """The same work; what its first step takes is noted for those that come after it."""
+
+        def note(seconds: float) -> None:
+            self._seconds[kind] = _nearer(self._seconds.get(kind, 0.0), seconds)
+            self._usual = _nearer(self._usual, seconds)
+
+        return Noted(work, note)
 
     def use(self, units: int) -> None:
         """Counts what began in this turn."""
@@ -87,6 +148,17 @@ class CallTurns:
             await turn
         finally:
             call.leave()
+
+    async def carry_out(
+        self,
+        kind: Hashable,
+        caller: Callable[[], str],
+        work: Callable[[], Coroutine[Any, Any, R]],
+        units: int = 0,
+    ) -> R:
+        """Does a call of a kind in its turn. units: that it takes at least."""
+        await self.turn(caller, max(units, self.units(kind)))
+        return await self.noting(kind, work())
 
     def _schedule(self) -> None:
         self._scheduled = True

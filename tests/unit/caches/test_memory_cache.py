@@ -1,10 +1,10 @@
 """The memory cache holds at most its limit in bytes and forgets what was used longest ago."""
 
-from llm_schema_registry_server.caches.memory import OVERHEAD, MemoryCache
+from llm_schema_registry_server.caches.memory import OVERHEAD, MemoryCache, key_size
 
 
 def cache(entries: int) -> MemoryCache[str, bytes]:
-    return MemoryCache(entries * (OVERHEAD + 10), len)
+    return MemoryCache(entries * (OVERHEAD + key_size("a") + 10), len)
 
 
 def test_the_least_recently_used_value_makes_room() -> None:
@@ -16,6 +16,15 @@ def test_the_least_recently_used_value_makes_room() -> None:
 
     assert (values.get("a") is not None, values.get("b"), values.get("c") is not None) == (True, None, True)
     assert values.stats().evictions == 1
+
+
+def test_a_value_that_is_put_where_there_is_room_drives_nothing_out() -> None:
+    values = cache(2)
+    for key in ("a", "b", "c"):
+        values.put_if_room(key, b"0123456789")
+
+    assert [values.get(key) is not None for key in ("a", "b", "c")] == [True, True, False]
+    assert values.stats().evictions == 0
 
 
 def test_the_sum_of_sizes_stays_within_the_limit() -> None:

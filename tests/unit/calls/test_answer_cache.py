@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_schema_registry_server.calls.answer_cache import AnswerCache, CachedAnswer
-from llm_schema_registry_server.calls.operation import Resource, ResourceKind
+from llm_schema_registry_server.calls.operation import REGISTRY, Resource, ResourceKind
 
 ID = "/s/M"
 METADATA = (("x-registry-revision", "r"),)
@@ -90,7 +90,7 @@ def test_an_answer_that_depends_on_nothing_or_is_huge_is_not_kept() -> None:
 
 
 def test_the_answer_used_longest_ago_goes_first() -> None:
-    hot = answers(10 * 1000)
+    hot = answers(10 * 1400)
     for name in "abcdefgh":
         keep(hot, name, body=bytes(290))
     ask(hot, "a")
@@ -222,3 +222,49 @@ def test_nothing_is_counted_for_nobody() -> None:
     ask(hot, "a")
 
     assert read(hot) == {}
+
+
+def keep_of_all(cache: AnswerCache, name: str, *, token: int | None = None, body: bytes = b"body") -> bool:
+    """An answer that any subject may change."""
+    token = cache.begin() if token is None else token
+    return cache.store(token, key(name), CachedAnswer(body, (), (REGISTRY,)))
+
+
+def test_an_answer_of_the_registry_is_dropped_by_any_change_and_by_no_other_answer() -> None:
+    hot = answers()
+    assert keep_of_all(hot, "search")
+    keep(hot, "a")
+    assert hot.lookup(key("search")) is not None
+
+    hot.invalidate("of-b")
+    assert hot.lookup(key("search")) is None
+    assert hot.lookup(key("a")) is not None
+
+
+def test_an_answer_of_the_registry_begun_before_any_change_is_refused() -> None:
+    hot = answers()
+    token = hot.begin()
+    hot.invalidate("of-b")
+
+    assert not keep_of_all(hot, "search", token=token)
+    token = hot.begin()
+    hot.clear()
+    assert not keep_of_all(hot, "search", token=token)
+    assert keep_of_all(hot, "search")
+
+
+def test_answers_of_the_registry_do_not_take_the_place_of_others() -> None:
+    hot = answers(64_000)
+    keep(hot, "a")
+    for number in range(100):
+        keep_of_all(hot, f"search {number}", body=b"x" * 1000)
+        held = hot.lookup(key("search 0"))
+        if held is not None:
+            hot.gave(key("search 0"), held)
+
+    assert hot.lookup(key("a")) is not None
+    assert hot.stats().bytes <= 64_000 // 4 + 1000
+    assert hot.lookup(key("search 0")) is not None, "it was asked for all the time"
+    assert hot.lookup(key("search 1")) is None
+    hot.clear()
+    assert (hot.stats().bytes, hot.stats().entries) == (0, 0)

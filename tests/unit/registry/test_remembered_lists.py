@@ -100,8 +100,8 @@ def test_a_general_question_is_remembered_for_a_while() -> None:
 
     general.note(wanted)
     assert (general.knows(wanted), general.total(wanted)) == (True, None)
-    general.note(wanted, ranking.MOST_HITS + 1)
-    assert general.total(wanted) == ranking.MOST_HITS + 1
+    general.note(wanted, ranking.MOST_HITS + 1, 7)
+    assert general.total(wanted) == (ranking.MOST_HITS + 1, 7)
     assert not general.knows(SchemaFilter(text="a", tags=("b",)))
 
     clock.now = SECONDS

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from llm_schema_registry_server.transports.front.calls import CallBounds, CallInspection
 from llm_schema_registry_server.transports.front.http2 import PREFACE, fields
+from llm_schema_registry_server.transports.front.incomplete import IncompleteCalls
 from llm_schema_registry_server.transports.front.inspection import Abuse
 from llm_schema_registry_server.transports.front.messages import UnpackedBytes
 
@@ -76,7 +77,12 @@ class World:
     """One connection; what it spends is counted."""
 
     def __init__(
-        self, most: int = MOST, streams: int = 100, room: int = 4 * MOST, allowed: float = 1e9
+        self,
+        most: int = MOST,
+        streams: int = 100,
+        room: int = 4 * MOST,
+        allowed: float = 1e9,
+        incomplete: IncompleteCalls | None = None,
     ) -> None:
         self.spent, self.allowed = 0.0, allowed
         self.later: list[Callable[[], None]] = []
@@ -87,7 +93,10 @@ class World:
             lambda size: [("grpc-status", "8"), ("size", str(size))],
             lambda: [("crowded", "1")],
         )
-        self.inspection = CallInspection(bounds, self.unpacked, "10.0.0.7", self.spend, FIELD)
+        self.incomplete = IncompleteCalls(1_000) if incomplete is None else incomplete
+        self.inspection = CallInspection(
+            bounds, self.unpacked, self.incomplete, "10.0.0.7", self.spend, FIELD
+        )
         self.out = b""
         self.told = b""
         self.turns = 0
@@ -472,3 +481,133 @@ def test_a_client_is_asked_to_go_on_elsewhere_between_two_frames_and_its_calls_a
     assert b"".join(frame.write() for frame in world.client if frame.kind != 7) == answer
     kinds = [frame.kind for frame in world.client]
     assert kinds[kinds.index(HEADERS) + 1] == CONTINUATION
+
+
+def begun(count: int, first: int = 1) -> list[Frame]:
+    return [Frame(HEADERS, END_HEADERS, first + 2 * n, b"x") for n in range(count)]
+
+
+def ended_by_engine(stream: int, kind: int = HEADERS, code: int = 0) -> bytes:
+    payload = code.to_bytes(4, "big") if kind == RST else b"x"
+    flags = END_STREAM | END_HEADERS if kind == HEADERS else 0
+    return Frame(kind, flags, stream, payload).write()
+
+
+@pytest.mark.parametrize("piece", [1, 11, 5000])
+@pytest.mark.parametrize("frame_bytes", [1, 6, 10_000])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_call_is_incomplete_until_its_first_message_is_whole(
+    piece: int, frame_bytes: int, compressed: bool
+) -> None:
+    content = message(gzip.compress(bytes(20)) if compressed else b"some text", compressed=compressed)
+    world = World().send(*cuts(written(begun(20)), piece))
+    assert len(world.incomplete) == 12, "eight of a connection are not counted"
+    for n in range(20):
+        parts = [content[at : at + frame_bytes] for at in range(0, len(content), frame_bytes)]
+        body = b"".join(Frame(DATA, 0, 2 * n + 1, part).write() for part in parts)
+        for part in cuts(body[:-1], piece):
+            world.inspection.incoming(part)
+        assert len(world.incomplete) == max(0, 12 - n), "its last byte has not come"
+        world.inspection.incoming(body[-1:])
+    assert len(world.incomplete) == 0
+    assert world.spent < 0.01, "what is unpacked costs a little"
+
+
+@pytest.mark.parametrize(
+    ("end", "cost"),
+    [
+        (Frame(RST, 0, 1, bytes(4)), 1),
+        (Frame(DATA, END_STREAM, 1, b""), 1),
+        (Frame(DATA, END_STREAM, 1, message(b"some text")[:-1]), 1),
+        (Frame(DATA, END_STREAM | PADDED, 1, b"\3" + bytes(3)), 1),
+        (Frame(DATA, END_STREAM, 1, message(b"some text")), 0),
+        (Frame(DATA, END_STREAM | PADDED, 1, b"\3" + message(b"some text") + bytes(3)), 0),
+        (Frame(DATA, 0, 1, message(bytes(MOST + 1))), 1),
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 5000])
+def test_a_call_that_ends_without_a_message_costs_as_one_that_is_reset(
+    end: Frame, cost: float, piece: int
+) -> None:
+    incomplete = IncompleteCalls(100)
+    world = World(incomplete=incomplete).send(*cuts(written([*begun(9), end]), piece))
+    assert world.spent == cost
+    assert len(incomplete) == 0
+    world.inspection.close()
+    left = 0 if cost else 0.25
+    assert world.spent == cost + 8 + left, "those of a connection that is closed, too"
+
+
+def test_a_call_without_a_body_costs() -> None:
+    frames = [Frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, b"x") for n in range(30)]
+    assert World().send(written(frames)).spent == 30
+    with pytest.raises(Abuse):
+        World(allowed=10).send(written(frames))
+
+
+@pytest.mark.parametrize(
+    ("end", "cost"),
+    [
+        (ended_by_engine(1), 1),
+        (ended_by_engine(1, RST, 2), 1),
+        (ended_by_engine(1, RST, 7), 1),
+        (ended_by_engine(3), 0),
+        (ended_by_engine(3, RST, 2), 0),
+        (ended_by_engine(3, RST, 7), 1),
+    ],
+)
+def test_what_the_engine_ends_costs_when_it_had_no_message_or_was_one_too_many(
+    end: bytes, cost: float
+) -> None:
+    world = World().send(written([*begun(1), *call(3, message(b"text"))]))
+    world.inspection.outgoing(end)
+    assert world.spent == 0
+    world.inspection.incoming(Frame(WINDOW_UPDATE, 0, 0, b"1234").write())
+    assert world.spent == cost
+
+
+def test_a_connection_that_begins_more_calls_than_its_caller_may_have_is_ended() -> None:
+    incomplete = IncompleteCalls(20)
+    world = World(incomplete=incomplete).send(written(begun(28)))
+    assert len(incomplete) == 20
+    with pytest.raises(Abuse, match="do not come") as abuse:
+        world.inspection.incoming(begun(1, 99)[0].write())
+    assert abuse.value.setting == "grpc.incomplete_calls_per_address"
+    other = World(incomplete=incomplete)
+    with pytest.raises(Abuse):
+        other.send(written(begun(9)))
+    other.inspection.close()
+    world.inspection.close()
+    assert world.spent == 28
+    assert len(incomplete) == 0
+    World(incomplete=incomplete).send(written(begun(28)))
+
+
+def test_all_callers_share_equally_what_all_may_have() -> None:
+    calls = IncompleteCalls(10)
+    assert all(calls.take(f"greedy {n}") for n in range(16) for _ in range(10))
+    assert len(calls) == 160
+    assert all(calls.take("late") for _ in range(9)), "there is a share for everybody"
+    assert not calls.take("late")
+    assert not calls.take("greedy 1")
+    calls.release("greedy 1", 10)
+    assert calls.take("greedy 1")
+
+
+def test_trailers_of_a_client_begin_no_call() -> None:
+    world = World().send(
+        written([*call(1, message(b"text")), Frame(HEADERS, END_HEADERS | END_STREAM, 1, b"x")])
+    )
+    assert world.spent == 0
+
+
+def test_calls_that_are_not_answered_when_their_connection_ends_cost_a_part_of_a_reset() -> None:
+    world = World().send(written([f for n in range(6) for f in call(2 * n + 1, message(b"text"))]))
+    world.inspection.outgoing(Frame(HEADERS, END_HEADERS, 1, b"an answer begins").write())
+    world.inspection.outgoing(ended_by_engine(3))
+    world.inspection.incoming(Frame(RST, 0, 5, bytes(4)).write())
+    assert world.spent == 1
+    world.inspection.close()
+    assert world.spent == 1 + 3 * 0.25
+    world.inspection.close()
+    assert world.spent == 1 + 3 * 0.25

@@ -19,9 +19,10 @@ from llm_schema_registry_server.model.health import HealthStatus
 from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs
 from llm_schema_registry_server.transports.http.dispatcher import Dispatcher
 from llm_schema_registry_server.transports.http.listener import HttpListener
+from llm_schema_registry_server.transports.http.options import HttpOptions
 from llm_schema_registry_server.transports.http.probes import Probes
 from llm_schema_registry_server.transports.http.routes import Match, Routes
-from llm_schema_registry_server.transports.http.twin import HttpOptions, HttpTwin
+from llm_schema_registry_server.transports.http.twin import HttpTwin
 from llm_schema_registry_server.transports.listener import ListenError
 from llm_schema_registry_server.transports.servers import Servers
 from tests.unit.transports.toy import REGISTRY, ToyHealth, ToyRegistry, rpcs, unread

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+import pytest
+
+from llm_schema_registry_server.transports import turns as module
 from llm_schema_registry_server.transports.turns import TASK_UNITS, CallTurns
 
 
@@ -102,3 +105,92 @@ async def test_a_coroutine_waits_for_its_turn_and_may_be_cancelled_meanwhile() -
     tasks[150].cancel()
     await asyncio.wait(tasks, timeout=30)
     assert caller.begun == [f"call {number}" for number in range(200) if number != 150]
+
+
+class Clock:
+    """Processor time that passes only when work says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def thread_time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(module, "time", made)
+    return made
+
+
+async def take(clock: Clock, seconds: float, then: float = 0.0) -> str:
+    clock.now += seconds
+    await asyncio.sleep(0)
+    clock.now += then
+    return "done"
+
+
+async def test_what_a_kind_of_call_takes_is_learned_from_first_steps(clock: Clock) -> None:
+    turns = CallTurns()
+    assert turns.units("dear") == TASK_UNITS
+    for _ in range(10):
+        assert await turns.noting("dear", take(clock, 0.002, then=5.0)) == "done"
+    assert turns.units("unknown") == turns.units("dear")
+    for _ in range(10):
+        await asyncio.create_task(turns.noting("cheap", take(clock, 0.0)))
+    assert TASK_UNITS < turns.units("unknown") < turns.units("dear")
+    assert 95 <= turns.units("dear") <= 100, "in units of 20 microseconds"
+    assert turns.units("cheap") == TASK_UNITS
+    for _ in range(200):
+        await turns.noting("dear", take(clock, 0.0))
+    assert turns.units("dear") == TASK_UNITS
+
+
+async def test_calls_that_are_known_to_be_dear_begin_a_few_in_each_turn(clock: Clock) -> None:
+    turns, steps = CallTurns(), list[int]()
+    begun, mark = 0, 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        await take(clock, 0.001)
+
+    async def all_of(count: int) -> None:
+        calls = [asyncio.create_task(turns.carry_out("dear", lambda: "somebody", work)) for _ in range(count)]
+        nonlocal mark
+        while not all(call.done() for call in calls):
+            mark = begun
+            await asyncio.sleep(0)
+            steps.append(begun - mark)
+
+    await all_of(20)
+    steps.clear()
+    await all_of(100)
+    assert begun == 120
+    assert max(steps) <= 8
+
+
+async def test_noted_work_is_cancelled_and_fails_as_it_is(clock: Clock) -> None:
+    turns = CallTurns()
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise LookupError("as it is")
+
+    with pytest.raises(LookupError, match="as it is"):
+        await turns.noting("a", fails())
+    ended = list[str]()
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("ended")
+
+    task = asyncio.create_task(turns.noting("a", waits()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["ended"]

@@ -20,6 +20,7 @@ from ..guard import QUICK, Guard, Rank
 from ..operation import NO_PERMISSION, Resource, ResourceKind, Unnamed
 
 _SUBJECT, _REFERENCE, _CONTEXT = ResourceKind.SUBJECT, ResourceKind.REFERENCE, ResourceKind.CONTEXT
+_REGISTRY = ResourceKind.REGISTRY
 
 ANSWERED_WHEN_MISSING = frozenset({"schema:write", "compatibility:config:read", "compatibility:config:write"})
 """Permissions of operations that do not fail for a subject that is not there: NOT_FOUND would be no answer of theirs."""
@@ -201,6 +202,8 @@ class _Decision:
             return self._rights.may(self._needed, name) or bool(lookup and self._rights.may(lookup, name))
         if kind is _REFERENCE:
             return self._rights.may(READ, name)
+        if kind is _REGISTRY:
+            return self._rights.where(self._needed).everything
         return kind is not _CONTEXT or self._rights.where(self._needed).covers(Scope(name))
 
     def demand(self, resource: Resource) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from ...telemetry import context, logs, names, tracing
 from ...telemetry.budget import LogBudget
 from ...telemetry.context import CallContext
 from ...telemetry.tracing import Span
+from ..waking import in_turns
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -112,9 +114,7 @@ class Batcher(Generic[Request, Answer]):
                 if not pending.answer.done():
                     pending.answer.set_exception(error)
         else:
-            for pending, answer in zip(batch, answers, strict=True):
-                if not pending.answer.done():
-                    pending.answer.set_result(answer)
+            in_turns([partial(_tell, p.answer, a) for p, a in zip(batch, answers, strict=True)])
 
     async def _timed(self, batch: Sequence[_Pending[Request, Answer]]) -> Sequence[Answer]:
         clock = asyncio.get_running_loop().time
@@ -132,3 +132,8 @@ class Batcher(Generic[Request, Answer]):
                     seconds=round(seconds, 3),
                     **more,
                 )
+
+
+def _tell(waiting: asyncio.Future[Answer], answer: Answer) -> None:
+    if not waiting.done():  # else cancelled
+        waiting.set_result(answer)

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .. import search
 from ..ranking import MatchedField, RankQuery
-from ..selection import SqlDialect, Term
+from ..selection import SqlDialect, Statement, Term, Terms
+from ..values import SchemaFilter
+from .queries import LIVE_HITS, LIVE_LABELLED_HITS
 
 
-def _hits(words: Sequence[str]) -> Term:
-    return "words @@ {}::text::tsquery", " & ".join(lexeme(word) for word in words)
+def _matching(words: Sequence[str]) -> str:
+    return " & ".join(lexeme(word) for word in words)
+
+
+def _hits(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    yield "s.words @@ {}::text::tsquery", _matching(words)
+    if labels:
+        yield "s.labels @> {}::text[]", labels
 
 
 def matching(text: str) -> str:
     """What the index of words is asked for to find the versions that have the words of a text."""
-    return str(_hits(search.words_of(text))[1])
+    return _matching(search.words_of(text))
+
+
+def count_words(wanted: SchemaFilter) -> Statement | None:
+    """Counts the versions that pass a filter which asks for words, or for words and labels, by their indexes alone; None for
+    another one."""
+    words = search.words_of(wanted.text)
+    if not words or wanted != SchemaFilter(text=wanted.text, tags=wanted.tags, metadata=wanted.metadata):
+        return None
+    labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
+    if labels:
+        return LIVE_LABELLED_HITS, [_matching(words), labels]
+    return LIVE_HITS, [_matching(words)]
 
 
 def lexeme(word: str, whole: bool = False) -> str:
@@ -23,9 +43,22 @@ def lexeme(word: str, whole: bool = False) -> str:
     return f"'{word}'" if whole else f"'{word}':*"  # words are letters and digits only
 
 
-def _words(words: Sequence[str]) -> Term:
-    term, query = _hits(words)
-    return f"v.id IN (SELECT version FROM search WHERE {term})", query
+def _words(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    found = list(_hits(words, labels))
+    where, values = " AND ".join(term for term, _ in found), [value for _, value in found]
+    yield f"v.id IN (SELECT s.version FROM search s WHERE {where})", *values
+
+
+MOST_LISTED = 20_000
+"""Versions that have the words of a question and are listed for a walk by name, some 3 us for each; where there are more, the walk
+soon meets some, and looks each up."""
+
+
+def listed(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    """For a walk: the versions that are found are listed once, and looked up in memory."""
+    # IS TRUE: else it becomes a join, for which each version that the walk passes is looked up in the table.
+    for term, *values in _words(words, labels):
+        yield f"({term}) IS TRUE", *values
 
 
 def _in_title(text: str) -> Term:
@@ -40,7 +73,7 @@ def _question(asked: RankQuery) -> Term:
     return f"s.{column} @@ (SELECT {{}}::text::tsquery)", lexeme(asked.word, asked.whole)
 
 
-def _labels(labels: Sequence[str]) -> Iterable[Term]:
+def _labels(labels: Sequence[str]) -> Terms:
     return [("v.id IN (SELECT version FROM search WHERE labels @> {}::text[])", labels)]
 
 
@@ -60,7 +93,6 @@ def _fits(column: str, pattern: str) -> Term:
 LISTS = SqlDialect(
     lambda number: f"${number}",
     words=_words,
-    each=_words,  # the planner walks through the versions where that is cheaper
     labels=_labels,
     pattern=_pattern,
     fits=_fits,

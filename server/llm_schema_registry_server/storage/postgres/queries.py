@@ -207,10 +207,13 @@ ADD_WORDS = (
     "INSERT INTO vocabulary SELECT word FROM unnest($1::text[]) AS word ORDER BY word ON CONFLICT DO NOTHING"
 )
 # The index of words knows nothing of versions: those that are softly deleted are few, and are taken off.
-LIVE_HITS = (
-    "SELECT (SELECT count(*) FROM search WHERE words @@ $1::text::tsquery) - (SELECT count(*) FROM versions v "
-    "JOIN search s ON s.version = v.id WHERE v.deleted_at IS NOT NULL AND s.words @@ $1::text::tsquery)"
+_LIVE_HITS = (
+    "SELECT (SELECT count(*) FROM search s WHERE {found}) - (SELECT count(*) FROM versions v "
+    "JOIN search s ON s.version = v.id WHERE v.deleted_at IS NOT NULL AND {found})"
 )
+HITS = "SELECT count(*) FROM (SELECT FROM search WHERE words @@ $1::text::tsquery LIMIT $2) AS listed"
+LIVE_HITS = _LIVE_HITS.format(found="s.words @@ $1::text::tsquery")
+LIVE_LABELLED_HITS = _LIVE_HITS.format(found="s.words @@ $1::text::tsquery AND s.labels @> $2::text[]")
 BEGUN = "SELECT EXISTS (SELECT FROM search WHERE words @@ $1::text::tsquery)"
 NEAR = (
     "SELECT word FROM vocabulary WHERE word % $1 AND similarity(word, $1) >= $2 "

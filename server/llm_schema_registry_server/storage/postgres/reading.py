@@ -18,10 +18,11 @@ from ...model.selector import Single
 from ...model.statistics import Statistics
 from ...model.subject import DEFAULT_CONTEXT, Subject
 from ...model.usage import Usage
-from .. import rows, search, spelling
+from .. import ranking, rows, spelling
 from ..counting import since, statistics_from_rows, statistics_of
 from ..edges import edge_of, edges_within
 from ..leases import Cursor
+from ..remembered import Remembered
 from ..unreadable import (
     Unreadable,
     changes_of_log,
@@ -64,8 +65,10 @@ class PostgresReadTx(
 ):
     """See store.ReadTx for the meaning of each method."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, remembered: Remembered | None = None) -> None:
         self._session = session
+        self._remembered = Remembered() if remembered is None else remembered
+        self._last_count: tuple[SchemaFilter, int] | None = None
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         row = await self._session.row(queries.VERSION, schema_id)
@@ -113,22 +116,45 @@ class PostgresReadTx(
         return await self._session.rows(queries.CONTENT_IDENTITIES, [after, limit], itemgetter(0))
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
+        hits = self._remembered.of(repr(wanted)) if wanted.text else None
+        walking = lists.listed if hits is not None and hits <= lists.MOST_LISTED else None
+
         async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
-            return await self._session.rows(*lists.LISTS.scan(wanted, page), _version_or_not)
+            return await self._session.rows(*lists.LISTS.scan(wanted, page, walking=walking), _version_or_not)
 
         return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        if search.words_of(wanted.text) and wanted == SchemaFilter(text=wanted.text):
-            return int(await self._session.value(queries.LIVE_HITS, lists.matching(wanted.text)))
-        sql, parameters = lists.LISTS.count(wanted)
-        return int(await self._session.value(sql, *parameters))
+        if self._last_count is None or self._last_count[0] != wanted:
+            sql, parameters = lists.count_words(wanted) or lists.LISTS.count(wanted)
+            self._last_count = wanted, int(await self._session.value(sql, *parameters))
+        return self._last_count[1]
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
+        # To rank as many as are ranked takes some times as long as to count by an index.
+        counted = page.after is None and lists.count_words(wanted) is not None
+        if counted and await self.count_versions(wanted) > ranking.MOST_HITS:
+            await self._note_general(wanted)
+            return None
+
         async def fetch(page: RankedPage) -> Sequence[rows.Row]:
             return await self._session.rows(*lists.LISTS.rank(wanted, page), tuple)
 
-        return await hits_of_page(fetch, page, rows.version_of)
+        ranked = await hits_of_page(fetch, page, rows.version_of)
+        if ranked is None:
+            await self._note_general(wanted)
+        return ranked
+
+    async def _note_general(self, wanted: SchemaFilter) -> None:
+        """So many versions have the words of a filter that more pass it than are ranked."""
+        question = repr(wanted)
+        if self._remembered.of(question) is None:
+            if wanted == SchemaFilter(text=wanted.text):
+                hits = await self.count_versions(wanted)
+            else:
+                asked = lists.matching(wanted.text), lists.MOST_LISTED + 1
+                hits = int(await self._session.value(queries.HITS, *asked))
+            self._remembered.note(question, hits)
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
         return {

@@ -21,6 +21,7 @@ from ..appending import hide_versions
 from ..change_signal import ChangeSignal
 from ..completion import run_to_completion
 from ..read_queue import ReadQueue
+from ..remembered import Remembered
 from ..values import (
     Hiding,
     LogPage,
@@ -54,15 +55,19 @@ from .reading import (
     version_with_content_of,
 )
 from .replica import Replica
-from .session import Session
+from .session import Session, decoded
 from .watch import Watcher
 from .writing import PostgresWriteTx
 
 T = TypeVar("T")
 
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{limits}; SELECT 1"  # the SELECT fixes what is seen
-_LISTS = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan{limits}; SELECT 1"
-"""For lists and searches: the best plan depends on how many rows a word or a prefix has."""
+_LISTS = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan; "
+    "SET LOCAL max_parallel_workers_per_gather = 0{limits}; SELECT 1"
+)
+"""For lists and searches: the best plan depends on how many rows a word or a prefix has; what takes milliseconds is not worth the start of
+other processes, which many callers would take from each other."""
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{limits}"
 _MODE = {"default_transaction_isolation": "read committed", "default_transaction_read_only": "off"}
 """For statements outside a transaction, whatever the defaults of the database or the user are."""
@@ -125,6 +130,7 @@ class PostgresStore:
             for sql in (_READ, _LISTS, _WRITE)
         }
         self._signal = ChangeSignal()
+        self._remembered = Remembered()
         self._watcher = Watcher(
             self._signal,
             self._connect,
@@ -204,10 +210,10 @@ class PostgresStore:
         session = None if replica is None else await self._caught_up(replica)
         if replica is None or session is None:
             async with self._session(_LISTS) as session:
-                yield PostgresReadTx(session)
+                yield PostgresReadTx(session, self._remembered)
             return
         try:
-            yield PostgresReadTx(session)
+            yield PostgresReadTx(session, self._remembered)
         finally:
             await run_to_completion(_release(replica.pool, session))
 
@@ -255,14 +261,17 @@ class PostgresStore:
         )
 
     async def versions_since(self, subject: Subject, revision: int) -> StampedVersions:
-        return stamped_of(await self._statement(_READ, queries.STAMPED_SINCE, str(subject), revision))
+        found = await self._statement(_READ, queries.STAMPED_SINCE, str(subject), revision)
+        return await decoded(found, stamped_of)
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = await self._statement(_READ, queries.CONTENTS, list(identities))
         return contents_of(found, self._database)
 
     async def log_page(self, after: int, limit: int) -> LogPage:
-        return log_page_of(await self._statement(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
+        page = log_page_of(await self._statement(_READ, queries.LOG_PAGE, min(after, BIGGEST_INT64), limit))
+        self._signal.advance(page.last)  # a replica that lacks what the log has told is behind
+        return page
 
     async def subject_snapshot(
         self, subject: Subject, scopes: Sequence[str], identity: str

@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from ...errors import RegistryError, StorageUnavailable
 from ...model.timestamps import Clock
 from ..change_signal import ChangeSignal
 from ..completion import run_to_completion
 from ..vocabulary import Vocabulary
+from ..waking import in_turns
 from .session import Session
 from .watching import FileWatch
 from .writing import SqliteWriteTx
@@ -34,9 +36,30 @@ class WriteGroup:
         self.newest_change = 0
         self.committer: asyncio.Task[None] | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.done.add_done_callback(
-            lambda done: done.exception()
-        )  # retrieved: a member that was cancelled does not await it
+        self._waiting: list[asyncio.Future[None]] = []
+        self.done.add_done_callback(self._wake)
+
+    async def durable(self) -> None:
+        """Waits until its transactions are; raises what they failed with. Those who wait go on a few at a time."""
+        if self.done.done():
+            self.done.result()
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        await waiting
+
+    def _wake(self, done: asyncio.Future[None]) -> None:
+        error = done.exception()
+        in_turns([partial(_tell, waiting, error) for waiting in self._waiting])
+
+
+def _tell(waiting: asyncio.Future[None], error: BaseException | None) -> None:
+    if waiting.done():  # cancelled
+        return
+    if error is None:
+        waiting.set_result(None)
+    else:
+        waiting.set_exception(error)
 
 
 class Writer:
@@ -79,7 +102,7 @@ class Writer:
                 group.committer = asyncio.create_task(self._commit_when_free(group))
         finally:
             self._lock.release()
-        await asyncio.shield(group.done)
+        await group.durable()
         self._vocabulary.committed(tx.new_words)
 
     async def idle(self) -> None:

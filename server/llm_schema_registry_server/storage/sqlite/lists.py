@@ -4,21 +4,67 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from .. import search, spelling
 from ..ranking import MatchedField, RankQuery
-from ..selection import SqlDialect, Term
+from ..rows import selectable_sql
+from ..selection import SqlDialect, Statement, Term, Terms
+from ..values import SchemaFilter
+from .queries import LIVE_HITS
+
+MOST_LISTED = 20_000
+"""Versions that have the words of a question and are listed for a walk by name, which takes 0.3 us for each; where there are more, the
+walk soon meets some, and looks at the words of each version instead."""
+_LATEST = f"SELECT max(ordinal), id FROM versions WHERE {selectable_sql('versions')} GROUP BY subject"
+_FEW_LABELS = 8
+"""So many labels have a condition each."""
 
 
-def _hits(words: Sequence[str]) -> Term:
-    return "words MATCH {}", " ".join(f'"{word}"*' for word in words)  # words are letters and digits only
+def _matching(words: Sequence[str]) -> str:
+    return " ".join(f'"{word}"*' for word in words)  # words are letters and digits only
+
+
+def _hits(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    yield "words MATCH {}", _matching(words)
+    yield from _labelled("w.rowid", labels)
 
 
 def matching(text: str) -> str:
     """What the index of words is asked for to find the versions that have the words of a text."""
-    return str(_hits(search.words_of(text))[1])
+    return _matching(search.words_of(text))
+
+
+def count_words(wanted: SchemaFilter) -> Statement | None:
+    """Counts the versions that pass a filter which asks for words, or for words and labels, by their indexes alone; None for
+    another one."""
+    words = search.words_of(wanted.text)
+    if not words or wanted != SchemaFilter(text=wanted.text, tags=wanted.tags, metadata=wanted.metadata):
+        return None
+    sql, parameters = LIVE_HITS, [_matching(words)]
+    for term, value in _labelled("words.rowid", sorted(search.labels(wanted.tags, wanted.metadata.items()))):
+        sql += f" AND {term.format('?')}"
+        parameters.append(value)
+    return sql, parameters
+
+
+def count_latest(wanted: SchemaFilter) -> Statement | None:
+    """As `count_words`, of the latest versions, for words that so many versions have that to look at the latest of all subjects takes
+    less."""
+    words = search.words_of(wanted.text)
+    plain = replace(wanted, tags=(), metadata={}, latest_only=False, include_deleted=False)
+    if not wanted.latest_only or not words or plain != SchemaFilter(text=wanted.text):
+        return None
+    # SQLite takes the columns beside max() from the row that has it.
+    sql, parameters = f"SELECT count(*) FROM ({_LATEST}) AS v", list[Any]()
+    for number, (term, value) in enumerate(
+        _words(words, sorted(search.labels(wanted.tags, wanted.metadata.items())))
+    ):
+        sql += f" {'AND' if number else 'WHERE'} {term.format('?')}"
+        parameters.append(value)
+    return sql, parameters
 
 
 def begun(word: str) -> tuple[str]:
@@ -42,19 +88,29 @@ def near(word: str) -> tuple[str, list[Any]]:
     return sql, [*grams, math.ceil(spelling.NEAR * len(grams))]
 
 
-def _words(words: Sequence[str]) -> Term:
-    term, query = _hits(words)
-    return f"v.id IN (SELECT rowid FROM words WHERE {term})", query
+def _words(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    yield "v.id IN (SELECT rowid FROM words WHERE words MATCH {})", _matching(words)
+    yield from _labelled("v.id", labels)
 
 
-def _each(words: Sequence[str]) -> Term:
+def listed(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    """For a walk: the versions that have the words are listed once."""
+    # `+`: versions are not looked for by that list, for then all of them would be sorted by name.
+    yield "+v.id IN (SELECT rowid FROM words WHERE words MATCH {})", _matching(words)
+    yield from _labelled("v.id", labels)
+
+
+def each(words: Sequence[str], labels: Sequence[str]) -> Terms:
+    """For a walk: the words of each version are looked at."""
     # The stored words of a version, with a space before each, have those of the query at the beginning of one: a look at the text
     # of one version takes microseconds, where the index has no way to look for a word in one version.
     has = "instr(' ' || f.about || ' ' || f.names, ' ' || asked.value) = 0"
     missing = f"SELECT 1 FROM json_each({{}}) asked WHERE {has}"
-    return f"EXISTS (SELECT 1 FROM words f WHERE f.rowid = v.id AND NOT EXISTS ({missing}))", json.dumps(
-        words
+    yield (
+        f"EXISTS (SELECT 1 FROM words f WHERE f.rowid = v.id AND NOT EXISTS ({missing}))",
+        json.dumps(words),
     )
+    yield from _labelled("v.id", labels)
 
 
 def _in_title(text: str) -> Term:
@@ -70,12 +126,19 @@ def _question(asked: RankQuery) -> Term:
     return term, f'{column}"{asked.word}"' + ("" if asked.whole else "*")
 
 
-def _labels(labels: Sequence[str]) -> Iterable[Term]:
-    """The versions of one label, and of those the ones that have all others: two terms, however many labels there are."""
+def _labels(labels: Sequence[str]) -> Terms:
+    """The versions of one label, and of those the ones that have all others."""
     first, *others = labels
     yield "v.id IN (SELECT version FROM labels WHERE label = {})", first
-    if others:
-        missing = "SELECT 1 FROM labels l WHERE l.label = asked.value AND l.version = v.id"
+    yield from _labelled("v.id", others)
+
+
+def _labelled(version: str, labels: Sequence[str]) -> Terms:
+    """A version that is found by something else has all these labels: few terms, however many labels there are."""
+    for label in labels[:_FEW_LABELS]:
+        yield f"EXISTS (SELECT 1 FROM labels l WHERE l.label = {{}} AND l.version = {version})", label
+    if others := labels[_FEW_LABELS:]:
+        missing = f"SELECT 1 FROM labels l WHERE l.label = asked.value AND l.version = {version}"
         yield (
             f"NOT EXISTS (SELECT 1 FROM json_each({{}}) asked WHERE NOT EXISTS ({missing}))",
             json.dumps(others),
@@ -93,7 +156,6 @@ def _fits(column: str, pattern: str) -> Term:
 LISTS = SqlDialect(
     lambda number: "?",
     words=_words,
-    each=_each,
     labels=_labels,
     pattern=_pattern,
     fits=_fits,

@@ -53,6 +53,10 @@ from .session import FEW, Session
 
 _BIGGEST_INT64 = 2**63 - 1
 
+_RANKED_AT_ONCE = 3
+"""Times the versions that are ranked: where so many have the words of a question that asks for more than words and labels, they are
+not counted first. Most such questions are passed by few enough of them, and ranking stops when they are not."""
+
 _INLINE_BYTES = 64 * 1024
 """Contents up to this size together are read without a thread: reading and checking them takes less than handing them over."""
 
@@ -81,6 +85,7 @@ class SqliteReadTx(
     def __init__(self, session: Session) -> None:
         self._session = session
         self._few: SchemaFilter | None = None  # found not to be general
+        self._last_count: tuple[SchemaFilter, int] | None = None
 
     async def version(self, schema_id: str) -> SchemaVersion | None:
         row = self._session.row(queries.VERSION, (schema_id,))
@@ -171,50 +176,73 @@ class SqliteReadTx(
         return found
 
     async def scan_versions(self, wanted: SchemaFilter, page: Page) -> Sequence[SchemaVersion]:
-        general = await self._is_general(wanted)
+        hits = await self._general(wanted)
+        walking = None if hits is None else lists.listed if hits <= lists.MOST_LISTED else lists.each
 
         async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
             read = self._session.ordered if _along_the_index(wanted, page) else self._session.search
-            return await read(*lists.LISTS.scan(wanted, page, general=general), _version_or_not)
+            return await read(*lists.LISTS.scan(wanted, page, walking=walking), _version_or_not)
 
         return await versions_of_page(fetch, page)
 
     async def count_versions(self, wanted: SchemaFilter) -> int:
-        if search.words_of(wanted.text) and wanted == SchemaFilter(text=wanted.text):
-            return (await self._session.search(queries.LIVE_HITS, (lists.matching(wanted.text),), _first))[0]
-        return (await self._session.search(*lists.LISTS.count(wanted), _first))[0]
+        if self._last_count is not None and self._last_count[0] == wanted:
+            return self._last_count[1]
+        sql = lists.count_words(wanted)
+        if sql is None and (self._session.remembered.of(repr(wanted)) or 0) > lists.MOST_LISTED:
+            sql = lists.count_latest(wanted)
+        sql = sql or lists.LISTS.count(wanted)
+        total = (await self._session.search(*sql, _first))[0]
+        self._last_count = wanted, total
+        return total
 
-    async def _is_general(self, wanted: SchemaFilter) -> bool:
-        """Whether more versions have the words of the filter, and pass the rest of it, than are ranked."""
-        if not search.words_of(wanted.text):
-            return False
-        question = repr(wanted)
-        if self._session.remembers(question):
-            return True
-        if self._few == wanted:
-            return False
-        if await self._find_general(wanted):
-            self._session.remember(question)
-            return True
-        self._few = wanted
-        return False
+    async def _general(self, wanted: SchemaFilter) -> int | None:
+        """How many versions have the words of the filter, where more pass it than are ranked; None where that is not so, or will be
+        found out by ranking them."""
+        if not search.words_of(wanted.text) or self._few == wanted:
+            return None
+        hits = self._session.remembered.of(repr(wanted))
+        if hits is None and await self._passed_by_many(wanted):
+            hits = await self._note_general(wanted)
+        if hits is None:
+            self._few = wanted
+        return hits
 
-    async def _find_general(self, wanted: SchemaFilter) -> bool:
-        most = ranking.MOST_HITS + 1
-        hits = await self._session.search(queries.HITS, (lists.matching(wanted.text), most), _first)
-        if hits[0] < most or wanted == SchemaFilter(text=wanted.text, include_deleted=True):
-            return hits[0] == most
-        found = await self._session.search(*lists.LISTS.count_some(wanted, most), _first)
-        return found[0] == most
+    async def _note_general(self, wanted: SchemaFilter) -> int:
+        only_words = wanted == SchemaFilter(text=wanted.text)
+        hits = await (
+            self.count_versions(wanted) if only_words else self._hits(wanted, lists.MOST_LISTED + 1)
+        )
+        self._session.remembered.note(repr(wanted), hits)
+        return hits
+
+    async def _hits(self, wanted: SchemaFilter, most: int) -> int:
+        """How many versions have the words, as far as `most`; softly deleted ones too."""
+        found = await self._session.search(queries.HITS, (lists.matching(wanted.text), most), _first)
+        return found[0]
+
+    async def _passed_by_many(self, wanted: SchemaFilter) -> bool:
+        """Whether more versions pass the filter than are ranked; False also where ranking finds it out as soon."""
+        most = ranking.MOST_HITS
+        if lists.count_words(wanted) is not None:
+            return await self.count_versions(wanted) > most
+        if await self._hits(wanted, _RANKED_AT_ONCE * most + 1) <= _RANKED_AT_ONCE * most:
+            return False
+        found = await self._session.search(*lists.LISTS.count_some(wanted, most + 1), _first)
+        return found[0] > most
 
     async def ranked_versions(self, wanted: SchemaFilter, page: RankedPage) -> Ranked | None:
-        if await self._is_general(wanted):
+        if await self._general(wanted) is not None:
             return None
 
         async def fetch(page: RankedPage) -> Sequence[rows.Row]:
             return await self._session.search(*lists.LISTS.rank(wanted, page), tuple)
 
-        return await hits_of_page(fetch, page, rows.version_of)
+        ranked = await hits_of_page(fetch, page, rows.version_of)
+        if ranked is None:
+            self._few = None
+            await self._note_general(wanted)
+        return ranked
 
     async def corrections(self, words: Sequence[str]) -> Mapping[str, str | None]:
         unknown = [word for word in words if not await self._indexed(lists.begun(word))]

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -20,43 +18,40 @@ from typing import Any, TypeVar
 from ...errors import RegistryError
 from ...telemetry import tracing
 from ..completion import run_to_completion
+from ..remembered import Remembered
 from .errors import is_busy, is_no_text, translated
 
 T = TypeVar("T")
 
 _SYSTEM = "sqlite"
 
-_REMEMBERED_SECONDS = 30.0
-_MOST_REMEMBERED = 1000
 FEW = 64
 """Rows fetched in the loop; the rest is fetched in a thread."""
 
 
 class Session:
-    """A connection with its thread pool; `interruptible` ones stop a running query when its caller is cancelled."""
+    """A connection with its thread pool; `interruptible` ones stop a running query when its caller is cancelled. remembered: by all
+    connections to the file."""
 
     def __init__(
-        self, raw: sqlite3.Connection, file: Path, threads: Executor, *, interruptible: bool
+        self,
+        raw: sqlite3.Connection,
+        file: Path,
+        threads: Executor,
+        *,
+        interruptible: bool,
+        remembered: Remembered | None = None,
     ) -> None:
         self.raw = raw
         self.file = file
         self._threads = threads
         self._interruptible = interruptible
         self._translated = translated(file)
-        self._remembered: OrderedDict[str, float] = OrderedDict()
+        self.remembered = Remembered() if remembered is None else remembered
 
     def tell(self, note: Callable[[RegistryError], None]) -> None:
         """Call `note` with every failure to read or write the file from now on."""
         self._translated = translated(self.file, note)
-
-    def remember(self, what: str) -> None:
-        """Note something that was expensive to find out, and need not be true any more: `remembers` it for half a minute."""
-        self._remembered[what] = time.monotonic() + _REMEMBERED_SECONDS
-        if len(self._remembered) > _MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
-
-    def remembers(self, what: str) -> bool:
-        return self._remembered.get(what, 0.0) > time.monotonic()
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute a small statement in the loop."""

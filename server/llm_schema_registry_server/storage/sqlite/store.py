@@ -21,6 +21,7 @@ from ...telemetry.work import Pool
 from ..appending import TransactionBackedStore
 from ..change_signal import ChangeSignal
 from ..read_queue import ReadQueue
+from ..remembered import Remembered
 from ..store import ReadTx
 from ..values import Precondition, SubjectSnapshot
 from . import queries
@@ -93,8 +94,9 @@ class SqliteStore(TransactionBackedStore):
         except BaseException:
             threads.shutdown(wait=False)
             raise
+        remembered = Remembered()
         writing, *reading = (
-            Session(connection, self._path, threads, interruptible=number > 0)
+            Session(connection, self._path, threads, interruptible=number > 0, remembered=remembered)
             for number, connection in enumerate(raw)
         )
         idle: asyncio.LifoQueue[Session] = asyncio.LifoQueue()

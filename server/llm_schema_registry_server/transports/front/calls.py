@@ -25,6 +25,7 @@ from .http2 import (
     NO_ERROR,
     PADDED,
     PREFACE,
+    REFUSED_STREAM,
     RST_STREAM,
     STREAM_BITS,
     WINDOW_UPDATE,
@@ -32,6 +33,7 @@ from .http2 import (
     frame,
     number,
 )
+from .incomplete import INCOMPLETE_COST, Incomplete, IncompleteCalls
 from .inspection import Abuse, Inspection, worthless_frames
 from .messages import MOST_AT_ONCE, PREFIX_BYTES, Messages, TooLarge, UnpackedBytes
 
@@ -41,6 +43,11 @@ _REFUSAL_COST = 1.0
 """Of a message that is answered here: an answer is larger than what it takes to ask for it, and may be left unread."""
 _BOMB_COST = 50.0
 """Of a message that becomes too large once it is unpacked: nobody sends one by mistake again and again."""
+_REFUSED = number(REFUSED_STREAM)
+_REFUSED_COST = 1.0
+"""Of a call that the engine refuses, since more are open on the connection than the client was told that it may have."""
+_LEFT_COST = 0.25
+"""Of a call that is not answered yet when its connection ends: an engine has begun it. Programs that end leave some."""
 _COST_AT_ONCE = 16.0
 """What may be spent before it is asked whether there is room for it."""
 _MOST_WINDOW = 0x7FFF_FFFF
@@ -71,11 +78,14 @@ class CallInspection(Inspection):
         self,
         bounds: CallBounds,
         unpacked: UnpackedBytes,
+        incomplete: IncompleteCalls,
         caller: str,
         spend: Callable[[float], bool],
         field: tuple[str, str],
     ) -> None:
         self._bounds, self._unpacked, self._caller, self._spend = bounds, unpacked, caller, spend
+        self._incomplete = Incomplete(incomplete, caller)
+        self._newest = 0  # stream that the client has begun
         self._field = fields((field,))
         self.unfinished = False
         # Of what the client sends.
@@ -97,7 +107,9 @@ class CallInspection(Inspection):
         self._out_left = 0
         self._out_block = False  # in a header block, where no other frame may stand
         self._headed: set[int] = set()
+        self._unanswered: set[int] = set()
         self._due = b""
+        self._debt = 0.0  # for what the engine has ended since the client was last heard
 
     def incoming(self, data: bytes) -> bytes:
         """What goes to the engine. Raises Abuse."""
@@ -113,8 +125,9 @@ class CallInspection(Inspection):
                 return b""
             self._begun, at = True, len(PREFACE)
         out: list[bytes] = []
-        mark, size, cost = 0, len(data), 0.0
+        mark, size, cost, self._debt = 0, len(data), self._debt, 0.0
         most, field = self._bounds.message_bytes + PREFIX_BYTES, self._field
+        incomplete = self._incomplete.streams
         while at < size:
             if cost > _COST_AT_ONCE:
                 self._pay(cost)
@@ -141,6 +154,8 @@ class CallInspection(Inspection):
                     and stream not in self._messages
                     and stream not in self._refused
                 ):  # one message, whole and in the clear: nearly always
+                    if stream in incomplete:
+                        self._incomplete.ends(stream)
                     at = end
                     continue
                 if not length and not flags & END_STREAM:
@@ -182,6 +197,13 @@ class CallInspection(Inspection):
                         self._after = frame(CONTINUATION, END_HEADERS, stream & STREAM_BITS, field)
                 if kind == CONTINUATION:
                     cost += COSTS[CONTINUATION]
+                elif (stream := stream & STREAM_BITS) > self._newest:
+                    self._newest = stream
+                    if flags & END_STREAM:
+                        cost += INCOMPLETE_COST
+                    else:
+                        self._incomplete.begins(stream)
+                        self._unanswered.add(stream)
             elif kind == WINDOW_UPDATE:
                 if self._updates > 0:
                     self._updates -= 1
@@ -219,6 +241,7 @@ class CallInspection(Inspection):
             high, low, kind, flags, stream = HEAD.unpack_from(data, at)
             if kind in (HEADERS, RST_STREAM) or (kind == DATA and flags & END_STREAM):
                 stream &= STREAM_BITS
+                self._unanswered.discard(stream)
                 if kind == HEADERS:
                     self._out_block = not flags & END_HEADERS
                 if kind != RST_STREAM and not flags & END_STREAM:
@@ -227,6 +250,11 @@ class CallInspection(Inspection):
                     self._headed.discard(stream)
                     if self._held:
                         self._release(stream)
+                    if stream in self._incomplete.streams:
+                        self._incomplete.ends(stream)
+                        self._debt += INCOMPLETE_COST
+                    elif kind == RST_STREAM and data[at + HEAD_BYTES : at + HEAD_BYTES + 4] == _REFUSED:
+                        self._debt += _REFUSED_COST
             elif kind == CONTINUATION:
                 self._out_block = not flags & END_HEADERS
             if kind == DATA:
@@ -255,9 +283,16 @@ class CallInspection(Inspection):
         self._due += frame(GOAWAY, 0, 0, number(STREAM_BITS) + number(NO_ERROR))
 
     def close(self) -> None:
-        """The connection is gone, and what its messages took."""
+        """The connection is gone, and what its messages took. Calls whose message never came count as if they were reset, and others that
+        were not answered yet for a part of that."""
         for stream in tuple(self._held):
             self._release(stream)
+        left = len(self._unanswered - self._incomplete.streams)
+        cost = self._debt + left * _LEFT_COST + self._incomplete.close() * INCOMPLETE_COST
+        self._unanswered.clear()
+        self._debt = 0.0
+        if cost:
+            self._spend(cost)
 
     def _pay(self, cost: float) -> None:
         if cost and not self._spend(cost):
@@ -317,6 +352,8 @@ class CallInspection(Inspection):
                 self._unpacked.unpacked(MOST_AT_ONCE)
                 self._pay(_BOMB_COST)
             return self._bounds.too_large(error.size)
+        if messages.whole and self._stream in self._incomplete.streams:
+            self._incomplete.ends(self._stream)
         if came:
             self._unpacked.unpacked(came)
             self._pay(came / _BYTES_PER_COST)
@@ -336,6 +373,10 @@ class CallInspection(Inspection):
                 del self._messages[self._stream]
             if self._flags & END_STREAM:
                 self._refused.discard(self._stream)
+                if self._stream in self._incomplete.streams:
+                    self._incomplete.ends(self._stream)
+                    self._unanswered.discard(self._stream)
+                    self._pay(INCOMPLETE_COST)
         self._mode, self._padding = _PASS, 0
 
     def _release(self, stream: int) -> None:
@@ -347,7 +388,10 @@ class CallInspection(Inspection):
         self._messages.pop(stream, None)
         self._refused.discard(stream)
         self._headed.discard(stream)
+        self._unanswered.discard(stream)
         self._release(stream)
+        if stream in self._incomplete.streams:
+            self._incomplete.ends(stream)
 
     def _refuse(self, answer: Fields, data: bytes, at: int, mark: int, out: list[bytes], began: int) -> int:
         """Answers the call whose payload we are in, and has the engine forget it. From where on `data` has not been handed on."""
@@ -365,7 +409,10 @@ class CallInspection(Inspection):
             raise Abuse("it sends messages that are too large", "grpc.max_message_bytes")
         self._messages.pop(stream, None)
         self._refused.add(stream)
+        self._unanswered.discard(stream)
         self._release(stream)
+        if stream in self._incomplete.streams:
+            self._incomplete.ends(stream)
         headed = stream in self._headed
         self._headed.discard(stream)
         head = () if headed else ((":status", "200"), ("content-type", "application/grpc"))

@@ -72,6 +72,7 @@ class Client(asyncio.Protocol):
         self._engine_is_slow = False
         self._inspecting = False
         self._cutting: asyncio.TimerHandle | None = None
+        self._slowed: asyncio.TimerHandle | None = None
 
     # What asyncio tells.
 
@@ -110,8 +111,9 @@ class Client(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self._lost = True
-        if self._cutting is not None:
-            self._cutting.cancel()
+        for timer in (self._cutting, self._slowed):
+            if timer is not None:
+                timer.cancel()
         self._wake()
         self._ended(self)
         self.inspection.close()
@@ -169,6 +171,7 @@ class Client(asyncio.Protocol):
             return
         self._deliver()
         if self._lost:
+            self.inspection.close()  # the one before was told of it
             engine.close()
         else:
             self._read_on()
@@ -256,8 +259,24 @@ class Client(asyncio.Protocol):
         self._engine_is_slow = False
         self._read_on()
 
+    def slow(self, seconds: float) -> None:
+        """Reads nothing for so long, unless it is slowed already."""
+        if self._slowed is None and not self._lost and not self._closing:
+            self._slowed = asyncio.get_running_loop().call_later(seconds, self._no_longer_slowed)
+            self.transport.pause_reading()
+
+    def _no_longer_slowed(self) -> None:
+        self._slowed = None
+        self._read_on()
+
     def _read_on(self) -> None:
-        if not (self._lost or self._closing or self._engine_is_slow or self._inspecting):
+        if not (
+            self._lost
+            or self._closing
+            or self._engine_is_slow
+            or self._inspecting
+            or self._slowed is not None
+        ):
             self.transport.resume_reading()
 
     @property

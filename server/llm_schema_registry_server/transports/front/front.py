@@ -23,10 +23,12 @@ from .calls import CallBounds, CallInspection
 from .connection import Client, Engine, Left, NotTls
 from .context import Serial, Trust, serial_of
 from .ends import Ends, StandIns
+from .incomplete import IncompleteCalls
 from .inspection import NONE, Abuse, FrameInspection, Inspection
 from .messages import UnpackedBytes
 from .plain import tell
 from .refusals import reason_of
+from .refused import Refusals
 
 _LOG = logs.get("transports.front")
 _THREADS = 2
@@ -43,11 +45,14 @@ _LAST_SECONDS = 2.0
 @dataclass(frozen=True, slots=True)
 class FrontBounds:
     """per_address: connections of one address, but for `exempt` ones. resets_per_second: calls that one address may reset over HTTP/2, but
-    for exempt ones (see ResetBudget and FrameMeter). handshakes: at a time. handshake_seconds: of each. calls: where the engine speaks
-    gRPC."""
+    for exempt ones (see ResetBudget and FrameMeter). incomplete_calls: that one address may have (see IncompleteCalls). refusals_per_second: calls of one
+    address that are refused since it asks too much (see Refusals). handshakes: at a time.
+    handshake_seconds: of each. calls: where the engine speaks gRPC."""
 
     per_address: int
     resets_per_second: int
+    incomplete_calls: int
+    refusals_per_second: int
     calls: CallBounds | None
     handshakes: int
     handshake_seconds: float
@@ -65,6 +70,8 @@ class Front:
         self._protocol = protocol
         most = bounds.calls.message_bytes if bounds.calls is not None else 0
         self._unpacked = UnpackedBytes(_UNPACKED_PER_CALLER * most, _UNPACKED * most, self._later)
+        self._refusals = Refusals(bounds.refusals_per_second)
+        self._incomplete = IncompleteCalls(bounds.incomplete_calls)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"tls-{listener}")
         self._stand_ins = StandIns()
         self._addresses: Counter[str] = Counter()
@@ -235,7 +242,7 @@ class Front:
         if self._bounds.calls is not None:
             caller = client.connection if exempt else client.address
             field = (self._ends.field, named)
-            return CallInspection(self._bounds.calls, self._unpacked, caller, spend, field)
+            return CallInspection(self._bounds.calls, self._unpacked, self._incomplete, caller, spend, field)
         return FrameInspection(spend) if http2 and not exempt else NONE
 
     def _abused(self, client: Client, abuse: Abuse) -> None:
@@ -250,7 +257,13 @@ class Front:
             )
 
     async def _join(self, client: Client, address: str, certificate: bytes, *, http2: bool = True) -> None:
-        named = ""
+        named, exempt = "", self._bounds.exempt(client.connection)
+        if not exempt and (pause := self._refusals.pause(address)):
+            await asyncio.sleep(pause)
+
+        def refused() -> None:
+            if not exempt and (pause := self._refusals.note(address)):
+                client.slow(pause)
 
         def closing() -> None:
             self._ends.remove(named)
@@ -265,7 +278,7 @@ class Front:
             return
         host, port = engine.transport.get_extra_info("sockname")[:2]
         named = f"{host}:{port}"
-        self._ends.add(named, Fronted(client.connection, certificate))
+        self._ends.add(named, Fronted(client.connection, certificate, refused))
         client.inspection = self._inspection(client, named, http2=http2)
         client.join(engine)
 

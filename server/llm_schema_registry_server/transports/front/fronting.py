@@ -43,12 +43,14 @@ class Fronting:
         *,
         per_address: int = 0,
         resets_per_second: int = 100,
+        incomplete_calls: int = 1024,
+        refusals_per_second: int = 200,
         protocol: str = "",
         calls: CallBounds | None = None,
         apart: bool = False,
     ) -> Listener:
         """What owns the port: the engine itself, or a front before it. per_address: connections of one address, 0: a share of the file
-        descriptors that the process may have. resets_per_second, calls: see FrontBounds. protocol: see Front. apart: see FrontListener."""
+        descriptors that the process may have. resets_per_second, incomplete_calls, refusals_per_second, calls: see FrontBounds. protocol: see Front. apart: see FrontListener."""
         if not self.there:
             return engine
         host, port = self.outer
@@ -61,6 +63,8 @@ class Fronting:
             bounds=FrontBounds(
                 per_address=per_address or most_descriptors() // (2 * _DESCRIPTORS),
                 resets_per_second=resets_per_second,
+                incomplete_calls=incomplete_calls,
+                refusals_per_second=refusals_per_second,
                 calls=calls,
                 handshakes=self.settings.handshakes,
                 handshake_seconds=self.settings.handshake_seconds,

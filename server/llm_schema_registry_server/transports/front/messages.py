@@ -32,7 +32,7 @@ class TooLarge(Exception):
 class Messages:
     """Of one stream. `most`: bytes that each may have, packed and unpacked."""
 
-    __slots__ = ("_inflater", "_left", "_most", "_prefix", "_unpacked", "largest_unpacked")
+    __slots__ = ("_inflater", "_left", "_most", "_prefix", "_unpacked", "largest_unpacked", "whole")
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -40,6 +40,8 @@ class Messages:
         self._left = 0
         self._inflater: zlib._Decompress | None = None
         self._unpacked = 0
+        self.whole = False
+        """Whether a message has come as a whole."""
         self.largest_unpacked = 0
         """Bytes of the largest compressed message so far that has come as a whole, once unpacked."""
 
@@ -72,6 +74,7 @@ class Messages:
                 unpacked += self._unpack(taken)
             at += len(taken)
             self._left -= len(taken)
+            self.whole = self.whole or not self._left
             if not self._left and self._inflater is not None:
                 self._inflater = None
                 self.largest_unpacked = max(self.largest_unpacked, self._unpacked)
@@ -82,6 +85,7 @@ class Messages:
         if size > self._most:
             raise TooLarge(size)
         self._prefix, self._left, self._unpacked = b"", size, 0
+        self.whole = self.whole or not size
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if compressed and size else None
 
     def _unpack(self, data: bytes) -> int:

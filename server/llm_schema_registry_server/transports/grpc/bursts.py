@@ -39,11 +39,12 @@ class Burst:
         """To be called before each message of a stream that may be one of many."""
         if self.socket is None:
             return
-        self.messages += 1
-        if self.messages == 1:
-            self._bursts.began(self)
-        elif self.messages == _FEW:
-            self.cork(True)
+        number = self.messages = self.messages + 1
+        if number <= _FEW:
+            if number == 1:
+                self._bursts.began(self)
+            elif number == _FEW:
+                self.cork(True)
 
     def cork(self, on: bool) -> None:
         if self.socket is not None and self.corked is not on and _CORK is not None:

@@ -146,12 +146,13 @@ class GrpcioEngine:
             if answer is None:
                 call.deadline = _deadline(context)
                 try:
-                    await turns.turn(partial(caller_key, call), request_units(request))
+                    work, units = partial(rpcs.unary, method, call, request), request_units(request)
+                    caller = partial(caller_key, call)
                     if len(request) <= LARGE:
-                        answer = await rpcs.unary(method, call, request)
+                        answer = await turns.carry_out(method.path, caller, work, units)
                     else:
                         with hold(memory, caller_key(call), len(request)):
-                            answer = await rpcs.unary(method, call, request)
+                            answer = await turns.carry_out(method.path, caller, work, units)
                 except Exception as error:
                     pipeline.turned_away(call, error)
                     await _abort(context, error, call)
@@ -245,6 +246,8 @@ def _deadline(context: Context) -> float | None:
 
 
 async def _abort(context: Context, error: Exception, call: Call) -> NoReturn:
+    if isinstance(error, LimitExceeded):
+        call.asks_too_much()
     code, message, trailing = grpc_status(failure(error, call.request_id))
     await context.abort(code, message, trailing + call.own_metadata)
     raise AssertionError("abort() returned")

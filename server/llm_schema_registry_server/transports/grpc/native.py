@@ -246,8 +246,8 @@ class NativeEngine:
         if self._draining:
             self._fail(call_id, ShuttingDown(), call)
         elif len(payload) > LARGE:
+            units = self._turns.units(method.path)
             self._large(call_id, method, call, payload, peer)
-            units = TASK_UNITS
         elif (answer := self._rpcs.at_once(method, call, payload)) is not None:
             size = len(answer.body)
             if not call.kept:
@@ -259,10 +259,13 @@ class NativeEngine:
                 units += TASK_UNITS
                 self._begin(call_id, self._respond(call_id, call, answer), call, peer)
         else:
-            run = self._stream if method.operation.server_streaming else self._unary
-            units = request_units(payload)
-            self._begin(call_id, run(call_id, method, call, payload), call, peer)
+            units = max(request_units(payload), self._turns.units(method.path))
+            self._begin(call_id, self._run(call_id, method, call, payload), call, peer)
         self._turns.use(units)
+
+    def _run(self, call_id: int, method: Method, call: Call, payload: bytes) -> Coroutine[Any, Any, None]:
+        run = self._stream if method.operation.server_streaming else self._unary
+        return self._turns.noting(method.path, run(call_id, method, call, payload))
 
     def _begin(
         self, call_id: int, work: Coroutine[Any, Any, None], call: Call, peer: str
@@ -281,8 +284,7 @@ class NativeEngine:
         except LimitExceeded as error:
             self._fail(call_id, error, call)
             return
-        run = self._stream if method.operation.server_streaming else self._unary
-        task = self._begin(call_id, run(call_id, method, call, payload), call, peer)
+        task = self._begin(call_id, self._run(call_id, method, call, payload), call, peer)
         task.add_done_callback(lambda _: ticket.release())
 
     async def _respond(self, call_id: int, call: Call, answer: CachedAnswer) -> None:
@@ -315,16 +317,20 @@ class NativeEngine:
         async def ready() -> None:
             self._front.stream_send_initial_metadata(call_id, [])
 
-        def push(answer: Answer) -> Pushed:
+        sent, not_yet, full, small = Pushed.SENT, Pushed.NOT_YET, STREAM_FULL, min(SMALL, most)
+
+        def push(answer: Answer) -> Pushed:  # runs for each of thousands of streams
             message = serialized(answer)
-            if len(message) > most:
-                return Pushed.UNFIT  # the usual way says so
-            if len(message) > SMALL and not paced(len(message), time.monotonic()):
-                return Pushed.PACED
+            size = len(message)
+            if size > small:
+                if size > most:
+                    return Pushed.UNFIT  # the usual way says so
+                if size > SMALL and not paced(size, time.monotonic()):
+                    return Pushed.PACED
             call.answering = True
             if burst.socket is not None:
                 burst.message()
-            return Pushed.NOT_YET if try_send(call_id, message) == STREAM_FULL else Pushed.SENT
+            return not_yet if try_send(call_id, message) == full else sent
 
         call.ready, call.push = ready, push
         try:
@@ -364,6 +370,8 @@ class NativeEngine:
 
     def _fail(self, call_id: int, error: Exception, call: Call) -> None:
         self._pipeline.turned_away(call, error)
+        if isinstance(error, LimitExceeded):
+            call.asks_too_much()
         code, message, trailing = grpc_status(failure(error, call.request_id))
         self._front.fail(call_id, code.value[0], message, trailing + call.own_metadata)
 

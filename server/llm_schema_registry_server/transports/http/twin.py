@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import orjson
 from google.protobuf.message import Message
@@ -21,19 +19,16 @@ from ...calls.answer_cache import CachedAnswer
 from ...calls.call import REQUEST_ID, Call, request_id
 from ...calls.failure import Failure, failure
 from ...calls.guards.queueing import caller_key
-from ...calls.peer import NO_PROXIES, TrustedProxies
 from ...calls.pipeline import Invoke
-from ...errors import InvalidRequest, RegistryError, ShuttingDown
+from ...errors import LimitExceeded, RegistryError, ShuttingDown
 from ...queues.fair_queue import FairQueue, Queues
 from ...rpc.protobuf.rpcs import Rpcs
-from ...telemetry.http_requests import LEFT, NO_ROUTE, HttpRequests
+from ...telemetry.http_requests import LEFT, NO_ROUTE
 from ..request_memory import request_memory
 from ..status import http_body, http_status
-from ..unread import Unread
+from ..turns import CallTurns
 from .asgi import (
-    API_HEADERS,
     ClientLeft,
-    Headers,
     Receive,
     Reply,
     Scope,
@@ -50,17 +45,17 @@ from .asgi import (
     send_reply,
     whole_answer,
 )
-from .bodies import Bodies, lines
-from .errors import RequestTooLarge, RouteNotFound, VerbNotAllowed, failure_headers
+from .bodies import Bodies
+from .errors import RouteNotFound, VerbNotAllowed, failure_headers
 from .heads import PlainHeads
 from .index import listing, nearest, served
-from .json_in import MOST_ITEMS, line_message, request_message
 from .json_out import render_large
-from .json_text import MOST_ESCAPES, MOST_VALUES
 from .kept import TRIED, Tried, etag, fresh_or_not_modified, kept_reply, question
+from .options import HttpOptions
 from .origins import demand_own_name, demand_own_page
+from .requests import Requests, resumed
 from .routes import Match, RecentRoutes, Route, Routes
-from .sockets import Redeem, Sockets, no_tickets
+from .sockets import Sockets
 from .stream_formats import (
     Events,
     JsonArray,
@@ -82,42 +77,6 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _MEMORY_BYTES = 256 * 1024 * 1024
 """For bodies, where no memory is given that is shared with other ports."""
-
-# The field of a request that resumes a stream, and the header in which a browser says where it was.
-_RESUME_FIELD, _RESUME_HEADER = "from_revision", "last-event-id"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
-    """What the application needs to know beside the pipeline.
-
-    `live` are the paths of methods whose streams never end: they go out as server-sent events unless the caller asks
-    for lines. `sockets` maps a URL path to the method that a WebSocket there subscribes to. `statuses` give an HTTP
-    status for an answer that is well-formed and yet no 200. `socket_bytes` may arrive over a WebSocket as its request; `max_items` may a list or map of a request have.
-    `security` are the headers that every answer carries. `required` names, by the path of a method, a field that its body must
-    have though the proto takes it as empty. `origins` are those of pages that may ask besides the server's own, `hosts` the names that the server has
-    besides localhost; None: any. `redeem`: see Sockets. `version` is the server's, for those who ask what there is.
-    `requests` is where each request is noted.
-    """
-
-    max_body_bytes: int
-    max_batch_bytes: int
-    unread: Unread
-    socket_bytes: int = 64 * 1024
-    max_values: int = MOST_VALUES
-    max_escapes: int = MOST_ESCAPES
-    max_items: int = MOST_ITEMS
-    live: frozenset[str] = frozenset()
-    sockets: Mapping[str, str] = field(default_factory=dict)
-    statuses: Mapping[str, Callable[[Any], int]] = field(default_factory=dict)
-    proxies: TrustedProxies = NO_PROXIES
-    security: Headers = API_HEADERS
-    origins: frozenset[str] = frozenset()
-    hosts: frozenset[str] | None = None
-    redeem: Redeem = no_tickets
-    required: Mapping[str, str] = field(default_factory=dict)
-    version: str = ""
-    requests: HttpRequests = field(default_factory=HttpRequests)
 
 
 class HttpTwin:
@@ -160,11 +119,10 @@ class HttpTwin:
             options.redeem,
         )
         self._draining = False
+        self._turns = CallTurns()
         self._requests = options.requests
         self._bodies = Bodies(memory, queues)
-        values, escapes, items = options.max_values, options.max_escapes, options.max_items
-        self._request = partial(request_message, most_values=values, most_escapes=escapes, most_items=items)
-        self._line = partial(line_message, most_values=values, most_escapes=escapes, most_items=items)
+        self._messages = Requests(options, self._bodies)
 
     @property
     def options(self) -> HttpOptions:
@@ -328,6 +286,8 @@ class HttpTwin:
     def _failed(self, error: Exception, call: Call, body: bytes | None) -> Reply:
         """The reply that tells of a call's failure."""
         self._pipeline.turned_away(call, error)
+        if isinstance(error, LimitExceeded):
+            call.asks_too_much()
         reply = failure_reply(self._wording.of(failure(error, call.request_id), body), error)
         return reply._replace(headers=(*reply.headers, *call.own_metadata))
 
@@ -335,10 +295,14 @@ class HttpTwin:
         self, route: Route, captured: Mapping[str, str], call: Call, scope: Scope, body: bytes
     ) -> Reply:
         if not route.method.operation.cached:
-            message = await self._message(route, captured, scope, body)
+            message = await self._messages.message(route, captured, scope, body)
             answer = self._rpcs.computed_at_once(route.method, call, message, len(body))
             if answer is None:
-                answer = await self._pipeline.unary(call, message)
+                work = partial(self._pipeline.unary, call, message)
+                made: Message = await self._turns.carry_out(
+                    route.method.path, partial(caller_key, call), work
+                )
+                answer = made
             return await self._reply(route, answer, call)
         key = question(scope, body)
         cached = self._pipeline.cached_at_once(call, key)
@@ -365,7 +329,7 @@ class HttpTwin:
     ) -> CachedAnswer:
         """The answer of a method whose answers are cached, which are always 200."""
         token = self._pipeline.begin()
-        answer = await invoke(await self._message(route, captured, scope, body))
+        answer = await invoke(await self._messages.message(route, captured, scope, body))
         rendered = await render_large(answer)
         if route.verb == "GET":
             call.response_metadata["etag"] = etag(rendered)
@@ -380,31 +344,6 @@ class HttpTwin:
         if route.verb == "GET":
             call.response_metadata["etag"] = etag(rendered)
         return fresh_or_not_modified(status, rendered, call.response_metadata, call)
-
-    async def _message(
-        self,
-        route: Route,
-        captured: Mapping[str, str],
-        scope: Scope,
-        body: bytes,
-        defaults: Mapping[str, str] | None = None,
-    ) -> Message | RegistryError:
-        """The request, or what is wrong with it: in either form the pipeline takes it."""
-        query = scope["query_string"].decode("utf-8", "surrogateescape")
-        try:
-            message = await self._bodies.message(
-                len(body), self._request, route, captured, query, body, defaults
-            )
-        except RegistryError as error:
-            return error
-        return self._lacking(route, message, body) or message
-
-    def _lacking(self, route: Route, message: Message, body: bytes) -> InvalidRequest | None:
-        """What says that the body lacks a field without which the request means nothing; None when it does not."""
-        name = self._options.required.get(route.method.path)
-        if name is None or getattr(message, name) or b'"%b"' % name.encode() in body:
-            return None
-        return InvalidRequest(name, "is missing")
 
     def _status(self, route: Route, answer: Message) -> int:
         special = self._options.statuses.get(route.method.path)
@@ -452,16 +391,16 @@ class HttpTwin:
             length = body_length(scope, call.metadata)
             async with self._bodies.read(receive, limit, setting, caller_key(call), length) as body:
                 demand_type(call.metadata, body, lines=True)
-                await self._write(self._line_messages(route, body), Lines, call, receive, send)
+                await self._write(self._messages.line_messages(route, body), Lines, call, receive, send)
             return
         default: type[Style] = Events if route.method.path in self._options.live else JsonArray
         if not route.body:
-            request = await self._message(route, captured, scope, b"", _resumed(route, call))
+            request = await self._messages.message(route, captured, scope, b"", resumed(route, call))
             await self._write(request, default, call, receive, send)
             return
         async with self._read_body(scope, receive, call) as body:
             demand_type(call.metadata, body)
-            request = await self._message(route, captured, scope, body)
+            request = await self._messages.message(route, captured, scope, body)
             await self._write(request, default, call, receive, send)
 
     async def _write(
@@ -484,18 +423,6 @@ class HttpTwin:
         )
         await while_present(writing, receive)
 
-    async def _line_messages(self, route: Route, body: bytes) -> AsyncIterator[Message | RegistryError]:
-        """Each line, or what is wrong with it."""
-        limit = self._options.max_body_bytes
-        async for number, line in lines(body):
-            if len(line) > limit:
-                yield RequestTooLarge(f"line {number}", limit, "http.max_body_bytes")
-                continue
-            try:
-                yield await self._bodies.message(len(line), self._line, route, number, line)
-            except RegistryError as error:
-                yield error
-
     def _read_body(self, scope: Scope, receive: Receive, call: Call) -> AbstractAsyncContextManager[bytes]:
         """Raises UnsupportedBody."""
         demand_readable(call.metadata)
@@ -508,14 +435,6 @@ def _only_get(scope: Scope) -> Reply:
     asked = request_id(headers(scope))
     error = VerbNotAllowed(scope["method"], "/", ["GET"])
     return failure_reply(failure(error, asked), error)
-
-
-def _resumed(route: Route, call: Call) -> Mapping[str, str]:
-    """Where a browser's event source wants to go on, as a field of the request."""
-    resume = call.metadata.get(_RESUME_HEADER)
-    if resume is None or _RESUME_FIELD not in route.method.request_type.DESCRIPTOR.fields_by_name:
-        return {}
-    return {_RESUME_FIELD: resume}
 
 
 def failure_reply(failed: Failure, error: Exception) -> Reply:

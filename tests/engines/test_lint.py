@@ -86,6 +86,8 @@ CASES: dict[str, tuple[list[tuple[str, list[str]]], list[str]]] = {
             (json.dumps({"$schema": D7, "prefixItems": [True]}), ["/prefixItems"]),
             (json.dumps({"$schema": D7, "unevaluatedProperties": False}), ["/unevaluatedProperties"]),
             ('{"additionalItems": false}', ["/additionalItems"]),
+            ('{"divisibleBy": 3, "extends": {}, "disallow": ["null"]}', ["/divisibleBy", "/extends", "/disallow"]),
+            (json.dumps({"$schema": D7, "items": {"divisibleBy": 3}}), ["/items/divisibleBy"]),
         ],
         ['{"prefixItems": [true], "definitions": {}, "dependencies": {}}', json.dumps({"$schema": D7, "$defs": {}})],
     ),

@@ -17,6 +17,7 @@ from .keywords import (
     CONSTRAINING,
     EVERY,
     FORMATS,
+    FORMER,
     HARMLESS_ELSEWHERE,
     KNOWN,
     OF_OTHERS,
@@ -112,6 +113,10 @@ def keyword_of_other_dialect(at: Subschema) -> Iterator[Fault]:
     for word in at.schema:
         if word in EVERY and word not in KNOWN[at.dialect] and word not in HARMLESS_ELSEWHERE:
             yield Fault(at.pointer_to(word), f"{word!r} is ignored: it is no keyword of {at.dialect.uri}")
+        elif word in FORMER:
+            yield Fault(
+                at.pointer_to(word), f"{word!r} is ignored: it is a keyword of draft 3; write {FORMER[word]}"
+            )
 
 
 def ref_siblings(at: Subschema) -> Iterator[Fault]:

@@ -84,7 +84,13 @@ KNOWN: Mapping[Dialect, frozenset[str]] = {
 EVERY = frozenset().union(*KNOWN.values())
 HARMLESS_ELSEWHERE = frozenset({"$defs", "$vocabulary", "deprecated", "contentSchema"})
 """Keywords of other dialects that lose nothing when they are ignored: references still find what is in `$defs`."""
-OF_OTHERS = frozenset({"example", "nullable", "discriminator", "xml", "externalDocs", "extends", "id"})
+FORMER: Mapping[str, str] = {
+    "divisibleBy": "multipleOf",
+    "disallow": '"not": {"type": ...}',
+    "extends": "allOf",
+}
+"""Keywords of draft 3 that no dialect here has, and what says the same."""
+OF_OTHERS = frozenset({"example", "nullable", "discriminator", "xml", "externalDocs", "id", *FORMER})
 """Keywords of OpenAPI and of older drafts, which are no slips of the pen."""
 
 _TYPES: Mapping[str, str] = {

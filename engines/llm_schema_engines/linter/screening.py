@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from ..formats.json_schema.dialects import Dialect
 from ..formats.json_schema.resources import Place
 from .json_schema import IN_RANGES, RULES
-from .keywords import CONSTRAINING, EVERY, HARMLESS_ELSEWHERE, KNOWN, OF_OTHERS, OPENAPI, TYPE_OF
+from .keywords import CONSTRAINING, EVERY, FORMER, HARMLESS_ELSEWHERE, KNOWN, OF_OTHERS, OPENAPI, TYPE_OF
 from .rule import LintRule
 from .subschema import DEFINITIONS, Subschema
 
+_SAID_ELSEWHERE = EVERY | frozenset(FORMER)
 _WORDS = EVERY | OF_OTHERS | frozenset(OPENAPI)
 """All others are unknown."""
 
@@ -40,7 +41,7 @@ _OF_ANY: Mapping[str, _Concern] = {
     "json/word-of-openapi": _any(frozenset(OPENAPI)),
     "json/unknown-format": _has("format"),
     "json/keyword-of-other-dialect": lambda present, dialect: bool(
-        (present & EVERY) - KNOWN[dialect] - HARMLESS_ELSEWHERE
+        (present & _SAID_ELSEWHERE) - KNOWN[dialect] - HARMLESS_ELSEWHERE
     ),
     "json/ref-siblings": lambda present, dialect: dialect.isolates_references and "$ref" in present,
     _NEVER_APPLIES: lambda present, dialect: "type" in present and not present.isdisjoint(TYPE_OF),

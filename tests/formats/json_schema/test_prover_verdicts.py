@@ -272,6 +272,15 @@ BROKEN: list[tuple[str, Any, Any, str, str]] = [
 ]
 
 
+@pytest.mark.parametrize("applied", [{"items": True}, {"contains": {}}, {"prefixItems": [True]}])
+def test_dependent_schemas_evaluate_no_items_of_arrays(applied: Any) -> None:
+    schema = {"dependentSchemas": {"c": applied}, "unevaluatedItems": False}
+
+    assert compare(schema, {"not": {"const": [1]}}).verdict is Verdict.YES
+    assert compare({"const": [1]}, schema).verdict is Verdict.NO
+    assert compare({"const": {"c": 1}}, schema).verdict is Verdict.YES
+
+
 @pytest.mark.parametrize(("writer", "reader"), [p[1:] for p in PROVED], ids=[p[0] for p in PROVED])
 def test_proved(writer: Any, reader: Any) -> None:
     assert compare(writer, reader, format_policy="ASSERT").verdict is Verdict.YES

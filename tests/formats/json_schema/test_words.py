@@ -12,6 +12,7 @@ from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from .build import source
 
 ENGINE = JsonSchemaEngine()
+D4 = "http://json-schema.org/draft-04/schema#"
 D7 = "http://json-schema.org/draft-07/schema#"
 
 
@@ -45,6 +46,8 @@ def issue(schema: Any) -> SchemaIssue:
             "a schema (an object, or true or false) or an array is expected, not 5",
         ),
         ({"$schema": D7, "dependencies": {"type": "objct"}}, "or an array is expected"),
+        ({"$schema": D4, "exclusiveMinimum": True}, '"exclusiveMinimum" stands only beside "minimum"'),
+        ({"$schema": D4, "exclusiveMaximum": True}, '"exclusiveMaximum" stands only beside "maximum"'),
     ],
 )
 def test_what_the_metaschema_refuses(schema: Any, words: str) -> None:

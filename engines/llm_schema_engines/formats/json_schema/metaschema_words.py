@@ -22,6 +22,7 @@ _OTHER_NAMES: Mapping[str, str] = {
 }
 _ARTICLES: Mapping[str, str] = {"array": "an array", "object": "an object", "integer": "an integer", "null": "null"}  # fmt: skip
 _FORMER_BOOLEANS = frozenset({"exclusiveMinimum", "exclusiveMaximum"})
+_NEEDED_BY: Mapping[str, str] = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 _SHOWN = 60
 
 
@@ -41,6 +42,8 @@ def sentence(error: jsonschema_rs.ValidationError) -> str:
         return f"{_shown(value)} is below {_shown(kind.limit)}, the least that is allowed"
     if kind.name == "exclusiveMinimum":
         return f"{_shown(value)} is not above {_shown(kind.limit)}"
+    if kind.name == "required" and kind.property in _NEEDED_BY and "dependencies" in error.schema_path:
+        return f"{_shown(_NEEDED_BY[kind.property])} stands only beside {_shown(kind.property)} in draft-04"
     if kind.name == "minItems":
         return "an empty list is not allowed here"
     if kind.name == "uniqueItems":

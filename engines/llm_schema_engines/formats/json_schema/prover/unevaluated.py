@@ -141,7 +141,9 @@ class UnevaluatedKeywords:
                                 all_of=tuple(sorted(outcome.positive)),
                                 none_of=tuple(sorted(outcome.negative)),
                                 required=outcome.present | {name for name, _ in outcome.tags},
-                                types=_OBJECT if apart else None,
+                                types=_OBJECT
+                                if apart or outcome.present
+                                else None,  # others lack every property
                             )
                         ),
                         origin,

@@ -362,7 +362,12 @@ REVIEWED = {
         "_page_of_ranges": "places", "_having_versions": "constants", "_add_about": "constants",
     },
     "sqlite/counting.py": {"_groups": "columns of this module"},
-    "sqlite/lists.py": {"near": "places", "_words": "places", "_labels": "places", "_each": "constants"},
+    "sqlite/lists.py": {
+        "near": "places",
+        "count_latest": "terms of this module, with places",
+        "each": "constants",
+        "_labelled": "columns of this module",
+    },
     "sqlite/queries.py": {"audit_rows": "conditions of audit_rows.py, which are constants with places"},
     "sqlite/migrate.py": {"migrate": "numbers of steps"},
     "sqlite/store.py": {"_connect": "constant pragmas"},

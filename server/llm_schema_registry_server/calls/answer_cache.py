@@ -99,7 +99,7 @@ class AnswerCache:
         size = len(key[2]) + len(answer.body) + _ENTRY_BYTES
         of_all = REGISTRY in answer.resources
         tags = tuple({name: None for kind, name in answer.resources if kind in _SUBJECTS})
-        fresh = token == self._epoch if of_all else bool(tags) and self._fresh(token, tags)
+        fresh = token >= self._epoch if of_all else bool(tags) and self._fresh(token, tags)
         if not fresh or size * 8 > self._max_bytes:
             self._refused += 1
             return False

@@ -154,7 +154,8 @@ UNBOUNDED = Unbounded()
 
 
 class FormatEngine(Protocol):
-    """The engine of one schema type. `version` is part of cache keys: raise it when verdicts or fingerprints change."""
+    """The engine of one schema type. `version` is part of cache keys: engines whose verdicts or fingerprints may differ have
+    different ones (revision.py)."""
 
     @property
     def schema_type(self) -> SchemaType: ...

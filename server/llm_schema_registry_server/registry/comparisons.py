@@ -66,6 +66,8 @@ class Comparisons:
         shared: LowerTier | None = None,
     ) -> None:
         self._engines, self._workers, self._lanes = engines, workers, lanes
+        for engine in engines.values():
+            _ = engine.version  # found out once, which takes some time: not while calls wait
         self._cache: TieredCache[str, Comparison] = TieredCache(
             MemoryCache[str, Comparison](cache_bytes, _size),
             lower(shared, "comparison", Comparison),

@@ -11,6 +11,7 @@ from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import UNBOUNDED, BoundedValidator, DataValidator, ParsedSchema, SchemaSource
 from ..outline import differences
+from ..revision import revision
 from ..validation_cost import ValidatorWithBound
 from .data.cost import AvroCost
 from .data.validator import AvroValidator
@@ -23,7 +24,6 @@ from .schema.fingerprints import fingerprints, identifiers
 from .schema.forms import validation_form
 from .schema.nodes import Named, Record, reachable
 
-VERSION = "2"
 CACHE_BYTES = 32 * 1024 * 1024
 NODES_PER_BYTE = 8
 """Estimated bytes of memory per byte of schema text once it is parsed."""
@@ -52,7 +52,7 @@ class AvroEngine:
 
     @property
     def version(self) -> str:
-        return VERSION
+        return revision()
 
     def parse(self, source: SchemaSource, *, strict: bool = True) -> ParsedSchema:
         """Parse and check a schema (see FormatEngine). Raises InvalidSchema."""

@@ -6,6 +6,7 @@ from ...model.compatibility import CompareOptions, Comparison
 from ...model.difference import Differences
 from ...model.schema import SchemaType
 from ..engine import UNBOUNDED, BoundedValidator, ParsedSchema, SchemaSource
+from ..revision import revision
 from .bounded import BoundedJsonValidator
 from .compiled import OpenedSchema, open_schema
 from .diff import diff as diff_schemas
@@ -30,7 +31,11 @@ class JsonSchemaEngine:
     """engine.FormatEngine for JSON Schema."""
 
     schema_type = SchemaType.JSON
-    version = "1"
+
+    @property
+    def version(self) -> str:
+        """See FormatEngine."""
+        return revision()
 
     def __init__(
         self, limits: JsonSchemaLimits = DEFAULT_LIMITS, *, document_bytes: int = DOCUMENT_BYTES

@@ -25,6 +25,7 @@ from ..engine import (
     SchemaSource,
 )
 from ..outline import differences
+from ..revision import revision
 from ..validation_cost import ValidatorWithBound
 from . import artifact as artifacts
 from . import checks, library
@@ -63,7 +64,11 @@ class ProtobufEngine:
     """Satisfies formats.engine.FormatEngine. Safe to share between threads."""
 
     schema_type = SchemaType.PROTOBUF
-    version = "1"
+
+    @property
+    def version(self) -> str:
+        """See FormatEngine."""
+        return revision()
 
     def __init__(self, compiler: Compiler, limits: ProtobufLimits = DEFAULT) -> None:
         self._compiler = compiler

@@ -235,6 +235,13 @@ class Call:
         if self.waits is not None:
             self.waits()
 
+    def over(self) -> None:
+        """To be called when nobody acts for the call any more: what it would tell of knows the call in turn, and only Python's collector
+        would free the two."""
+        self.watchers = self.selectors = ()
+        self.ready = self.each_request = _nothing
+        self.principal_changed, self.push, self.waits = _no_matter, None, None
+
     def ended(self, error: BaseException | None) -> None:
         """Notes the outcome. An error that a guard makes of another one (a deadline of a cancellation) replaces it."""
         self.outcome = _outcome(error, self.deadline)

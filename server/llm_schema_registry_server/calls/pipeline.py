@@ -95,6 +95,7 @@ class Pipeline:
         """
         handler = self._handler(call, request)
         async with AsyncExitStack() as stack:
+            stack.callback(call.over)
             stack.push(partial(_noted, call))
             for guard in self._guards:
                 began = time.time_ns()
@@ -233,6 +234,9 @@ class Pipeline:
                 raise
             finally:
                 del changed  # its traceback refers to this frame
+        finally:
+            if call.watchers:
+                call.over()
 
     def _handler(self, call: Call, request: Any) -> Callable[[], Any]:
         """The handler with its request, whose resources the call now has."""

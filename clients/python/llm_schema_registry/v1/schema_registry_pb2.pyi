@@ -1443,7 +1443,11 @@ class CompatibilityReport(_message.Message):
     @_builtins.property
     def violations(self) -> _containers.RepeatedCompositeFieldContainer[Global___CompatibilityViolation]: ...
     @_builtins.property
-    def compared_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def compared_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Newest first. Once a hundred versions refuse, or there are 500 violations, older versions are not compared; `message` then says how
+        many. A schema that is compatible was compared with all.
+        """
+
     @_builtins.property
     def error(self) -> _status_pb2.Status:
         """Batch only: the request itself failed with this; `compatible` is false."""

@@ -373,6 +373,7 @@ class NativeEngine:
         if isinstance(error, LimitExceeded):
             call.asks_too_much()
         code, message, trailing = grpc_status(failure(error, call.request_id))
+        error.__traceback__ = None  # frames that hold the error itself: only the collector would free them
         self._front.fail(call_id, code.value[0], message, trailing + call.own_metadata)
 
     def _cut(self, call_id: int, call: Call) -> None:

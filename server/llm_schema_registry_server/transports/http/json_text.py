@@ -23,6 +23,8 @@ MOST_ESCAPES = 1_000_000
 
 # So many values take C a few milliseconds.
 _AT_ONCE = 20_000
+# And so many a fraction of one.
+_SMALL = 1_000
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[,\[{]', re.DOTALL)
 _QUOTE = ord('"')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -61,8 +63,23 @@ def decode(body: bytes, most_values: int = MOST_VALUES, most_escapes: int = MOST
 
 
 def encode(value: Any) -> str:
-    """Compact JSON text of a value, in many small steps."""
-    return "".join(_ENCODER.iterencode(value))  # `iterencode` is Python, `encode` one call in C
+    """Compact JSON text of a value; of a large one in many small steps."""
+    if _is_small(value):
+        return _ENCODER.encode(value)  # one call in C
+    return "".join(_ENCODER.iterencode(value))  # in Python
+
+
+def _is_small(value: Any) -> bool:
+    """Whether there are so few values in it that C writes them in less than a millisecond."""
+    pending, seen = [value], 0
+    while pending:
+        item = pending.pop()
+        if isinstance(item, (dict, list)):
+            seen += len(item)
+            if seen > _SMALL:
+                return False
+            pending.extend(item.values() if isinstance(item, dict) else item)
+    return True
 
 
 def _count_values(body: bytes, limit: int) -> int:

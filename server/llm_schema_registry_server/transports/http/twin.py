@@ -156,12 +156,12 @@ class HttpTwin:
     async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         began = time.perf_counter()
-        tried: Tried | None = scope.get(TRIED)
+        tried: Tried | None = scope.pop(TRIED, None)
         metadata = headers(scope) if tried is None else tried.call.metadata
         asked = request_id(metadata) if tried is None else tried.call.request_id
         head_only = scope["method"] == "HEAD"
         try:
-            reply = await self._answer(scope, metadata, asked, receive, send)
+            reply = await self._answer(scope, tried, metadata, asked, receive, send)
         except (ClientLeft, BrokenOff):
             self._ended(scope, began, LEFT)
             return
@@ -182,7 +182,7 @@ class HttpTwin:
 
     def _ended(self, scope: Scope, began: float, status: int, sent: int | None = None) -> None:
         """Notes a request that has ended."""
-        call: Call | None = scope.get(CALL)
+        call: Call | None = scope.pop(CALL, None)  # they know each other: only the collector would free them
         if call is None or call.route is None:
             self._requests.seen(scope["method"], NO_ROUTE, status, began, sent=sent)
             return
@@ -209,12 +209,17 @@ class HttpTwin:
         self._bodies.close()
 
     async def _answer(
-        self, scope: Scope, metadata: Mapping[str, str], asked: str, receive: Receive, send: Send
+        self,
+        scope: Scope,
+        tried: Tried | None,
+        metadata: Mapping[str, str],
+        asked: str,
+        receive: Receive,
+        send: Send,
     ) -> Reply | None:
         """The reply; None when a stream has been written already."""
         if self._draining:
             raise ShuttingDown
-        tried: Tried | None = scope.get(TRIED)
         match = self._routed(scope, metadata) if tried is None else tried.match
         if isinstance(match, Reply):
             return match
@@ -289,6 +294,7 @@ class HttpTwin:
         if isinstance(error, LimitExceeded):
             call.asks_too_much()
         reply = failure_reply(self._wording.of(failure(error, call.request_id), body), error)
+        error.__traceback__ = None  # frames that hold the error itself: only the collector would free them
         return reply._replace(headers=(*reply.headers, *call.own_metadata))
 
     async def _unary(

@@ -190,7 +190,7 @@ def test_two_references_that_define_one_name_are_named(one: str, other: str, nam
 
     first, *_ = issues('syntax = "proto3"; import "one.proto"; import "other.proto";', *references)
 
-    assert first.rule == "IMPORT_CONFLICT"
+    assert first.rule == "NAME_DUPLICATE"
     assert {"'one.proto'", "'other.proto'"} <= set(first.message.split())
     assert f"'{name}'" in first.message
 

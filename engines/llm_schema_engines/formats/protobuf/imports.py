@@ -116,7 +116,7 @@ class Imports:
                 first = owners.setdefault(name, file.name)
                 if first != file.name and (first, file.name) not in issues:
                     issues[first, file.name] = SchemaIssue(
-                        "IMPORT_CONFLICT",
+                        "NAME_DUPLICATE",
                         f"the imports {first!r} and {file.name!r} both define {name!r}; import one of them only, or give "
                         "one another package",
                     )

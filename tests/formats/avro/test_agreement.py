@@ -66,7 +66,7 @@ def check_agreement(reader: Any, writer: Any, random: Random) -> bool:
     return True
 
 
-FAMILIES = ({"string", "bytes", "fixed", "enum"}, {"int", "long", "float", "double"})
+FAMILIES = ({"string", "bytes", "fixed", "enum"}, {"int", "long", "float", "double"}, {"record", "map"})
 
 
 def several_fit(schema: Any) -> bool:

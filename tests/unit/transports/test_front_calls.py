@@ -611,3 +611,22 @@ def test_calls_that_are_not_answered_when_their_connection_ends_cost_a_part_of_a
     assert world.spent == 1 + 3 * 0.25
     world.inspection.close()
     assert world.spent == 1 + 3 * 0.25
+
+
+def test_many_small_frames_are_looked_at_in_turns() -> None:
+    """A read of the socket may bring tens of thousands of them."""
+    pings = [Frame(PING, 0, 0, bytes(8)) for _ in range(20_000)]
+    world = World().send(written([Frame(SETTINGS, 0, 0, b""), *pings]))
+
+    assert world.turns >= 4
+    assert [frame.kind for frame in world.engine].count(PING) == len(pings)
+
+
+def test_frames_of_all_connections_share_a_turn() -> None:
+    first, second = World(), World()
+    second.inspection._unpacked = first.unpacked
+    first.inspection.incoming(written([Frame(PING, 0, 0, bytes(8))] * 5_000))
+    assert first.inspection.unfinished
+
+    second.inspection.incoming(written([Frame(PING, 0, 0, bytes(8))] * 100))
+    assert second.inspection.unfinished

@@ -35,7 +35,7 @@ from .http2 import (
 )
 from .incomplete import INCOMPLETE_COST, Incomplete, IncompleteCalls
 from .inspection import Abuse, Inspection, worthless_frames
-from .messages import MOST_AT_ONCE, PREFIX_BYTES, Messages, TooLarge, UnpackedBytes
+from .messages import FRAME_BYTES, MOST_AT_ONCE, PREFIX_BYTES, Messages, TooLarge, UnpackedBytes
 
 _BYTES_PER_COST = 1 << 20
 """What may come out of compressed messages at the cost of one call that is reset."""
@@ -49,6 +49,8 @@ _REFUSED_COST = 1.0
 _LEFT_COST = 0.25
 """Of a call that is not answered yet when its connection ends: an engine has begun it. Programs that end leave some."""
 _COST_AT_ONCE = 16.0
+# After so many frames it is asked whether others should have their turn.
+_FRAMES_AT_ONCE = 64
 """What may be spent before it is asked whether there is room for it."""
 _MOST_WINDOW = 0x7FFF_FFFF
 
@@ -127,7 +129,7 @@ class CallInspection(Inspection):
         out: list[bytes] = []
         mark, size, cost, self._debt = 0, len(data), self._debt, 0.0
         most, field = self._bounds.message_bytes + PREFIX_BYTES, self._field
-        incomplete = self._incomplete.streams
+        incomplete, frames = self._incomplete.streams, 0
         while at < size:
             if cost > _COST_AT_ONCE:
                 self._pay(cost)
@@ -140,6 +142,11 @@ class CallInspection(Inspection):
                 continue
             if at + HEAD_BYTES > size:
                 break
+            if (frames := frames + 1) % _FRAMES_AT_ONCE == 0:
+                self._unpacked.unpacked(_FRAMES_AT_ONCE * FRAME_BYTES)
+                if self._unpacked.turn_is_over:
+                    self.unfinished = True
+                    break
             high, low, kind, flags, stream = HEAD.unpack_from(data, at)
             length = high << 8 | low
             end = at + HEAD_BYTES + length
@@ -224,6 +231,8 @@ class CallInspection(Inspection):
             elif end <= size and not self._after:
                 at, self._left = end, 0
         self._pay(cost)
+        if frames := frames % _FRAMES_AT_ONCE:
+            self._unpacked.unpacked(frames * FRAME_BYTES)
         self._rest = data[at:]
         last = data[mark:at]
         return b"".join((*out, last)) if out else last

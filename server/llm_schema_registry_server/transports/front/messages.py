@@ -113,6 +113,8 @@ class Messages:
 
 _TURN_BYTES = 1 << 20
 """What may come out of compressed messages in one turn of the event loop; it takes some milliseconds."""
+FRAME_BYTES = 256
+"""To look at the head of a frame takes as long as so much of that."""
 
 
 class UnpackedBytes:
@@ -127,11 +129,11 @@ class UnpackedBytes:
 
     @property
     def turn_is_over(self) -> bool:
-        """Whether so much was unpacked, for all connections, that others should have their turn."""
+        """Whether so much was unpacked and looked at, for all connections, that others should have their turn."""
         return self._turn > _TURN_BYTES
 
     def unpacked(self, size: int) -> None:
-        """Notes what was unpacked in this turn."""
+        """Notes what was unpacked in this turn, or what took as long."""
         if not self._turn:
             self._later(self._next_turn)
         self._turn += size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -32,3 +33,17 @@ async def test_large_answers_are_written_in_a_thread(
 
     assert made == expected(answer(findings))
     assert (written == [threading.get_ident()]) is on_the_loop
+
+
+def test_rendered_answers_hold_no_more_memory_than_they_need() -> None:
+    """They are kept, and what is kept is counted by its length."""
+    made = [answer(50) for _ in range(20)]
+    json_out.render(made[0])
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        rendered = [json_out.render(one) for one in made]
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert held < 1.2 * sum(map(len, rendered))

@@ -38,4 +38,5 @@ def _text(message: Message) -> str:
 
 
 def _rendered(message: Message) -> bytes:
-    return orjson.dumps(tree_of(message))
+    # A copy: orjson's own bytes keep the room that it wrote in, up to eight times what they need, and answers are kept.
+    return memoryview(orjson.dumps(tree_of(message))).tobytes()

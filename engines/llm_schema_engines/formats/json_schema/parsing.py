@@ -16,6 +16,7 @@ from .canonical import digest, drop_unreachable, dump, strip_annotations
 from .compiled import OpenedSchema, compile_schema
 from .complexity import check_references, check_size, identifier_issues
 from .declared_dialects import dialect_issues, dialect_warnings
+from .dialects import Dialect
 from .limits import JsonSchemaLimits
 from .metaschema import check_document
 from .parsing_cost import Limit
@@ -75,8 +76,8 @@ def parse_opened(
 def _needs_no_compilation(source: SchemaSource, opened: OpenedSchema, seen: Survey) -> bool:
     """Whether a schema that fits its metaschema has nothing that the compiler could refuse.
 
-    That is: no keyword with `$` but `$schema`, however it is spelled, no references, no number that is not a short integer;
-    regular expressions have been compiled one by one. The compiler would check the form once more, which costs more than
+    That is: no keyword with `$` but `$schema`, however it is spelled, in draft-04 no `id` either, no references, no number that is not a
+    short integer; regular expressions have been compiled one by one. The compiler would check the form once more, which costs more than
     the rest of parsing.
     """
     text, content = source.content, opened.content
@@ -86,6 +87,7 @@ def _needs_no_compilation(source: SchemaSource, opened: OpenedSchema, seen: Surv
         source.references
         or text.count(b"$") != declared + anchors
         or b"\\u002" in text
+        or (opened.options.dialect is Dialect.DRAFT_04 and (b'"id"' in text or b"\\u00" in text))
         or has_inexact_number(text)
     )
 

@@ -59,6 +59,18 @@ class _Where:
         return " AND ".join(self.terms) or "TRUE"
 
 
+def words_and_labels(wanted: SchemaFilter) -> tuple[Sequence[str], Sequence[str]] | None:
+    """The words and the labels of a filter that asks for words, or for words and labels, and for nothing else; None for another one."""
+    words = search.words_of(wanted.text)
+    if not words or wanted != SchemaFilter(text=wanted.text, tags=wanted.tags, metadata=wanted.metadata):
+        return None
+    return words, _labels(wanted)
+
+
+def _labels(wanted: SchemaFilter) -> list[str]:
+    return sorted(search.labels(wanted.tags, wanted.metadata.items()))
+
+
 @dataclass(frozen=True, slots=True)
 class SqlDialect:
     """What differs: the n-th place holder, and the conditions on versions `v` that use the back end's own indexes.
@@ -286,8 +298,7 @@ class SqlDialect:
             )
         elif not wanted.include_deleted:
             where.add("v.deleted_at IS NULL")
-        words = search.words_of(wanted.text)
-        labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
+        words, labels = search.words_of(wanted.text), _labels(wanted)
         if words:
             found = having(words, labels)
         else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .. import search
 from ..ranking import MatchedField, RankQuery
-from ..selection import SqlDialect, Statement, Term, Terms
+from ..selection import SqlDialect, Statement, Term, Terms, words_and_labels
 from ..values import SchemaFilter
 from .queries import LIVE_HITS, LIVE_LABELLED_HITS
 
@@ -29,10 +29,9 @@ def matching(text: str) -> str:
 def count_words(wanted: SchemaFilter) -> Statement | None:
     """Counts the versions that pass a filter which asks for words, or for words and labels, by their indexes alone; None for
     another one."""
-    words = search.words_of(wanted.text)
-    if not words or wanted != SchemaFilter(text=wanted.text, tags=wanted.tags, metadata=wanted.metadata):
+    if (asked := words_and_labels(wanted)) is None:
         return None
-    labels = sorted(search.labels(wanted.tags, wanted.metadata.items()))
+    words, labels = asked
     if labels:
         return LIVE_LABELLED_HITS, [_matching(words), labels]
     return LIVE_HITS, [_matching(words)]

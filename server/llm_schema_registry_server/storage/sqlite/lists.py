@@ -11,7 +11,7 @@ from typing import Any
 from .. import search, spelling
 from ..ranking import MatchedField, RankQuery
 from ..rows import selectable_sql
-from ..selection import SqlDialect, Statement, Term, Terms
+from ..selection import SqlDialect, Statement, Term, Terms, words_and_labels
 from ..values import SchemaFilter
 from .queries import LIVE_HITS
 
@@ -40,11 +40,11 @@ def matching(text: str) -> str:
 def count_words(wanted: SchemaFilter) -> Statement | None:
     """Counts the versions that pass a filter which asks for words, or for words and labels, by their indexes alone; None for
     another one."""
-    words = search.words_of(wanted.text)
-    if not words or wanted != SchemaFilter(text=wanted.text, tags=wanted.tags, metadata=wanted.metadata):
+    if (asked := words_and_labels(wanted)) is None:
         return None
+    words, labels = asked
     sql, parameters = LIVE_HITS, [_matching(words)]
-    for term, value in _labelled("words.rowid", sorted(search.labels(wanted.tags, wanted.metadata.items()))):
+    for term, value in _labelled("words.rowid", labels):
         sql += f" AND {term.format('?')}"
         parameters.append(value)
     return sql, parameters
@@ -53,15 +53,12 @@ def count_words(wanted: SchemaFilter) -> Statement | None:
 def count_latest(wanted: SchemaFilter) -> Statement | None:
     """As `count_words`, of the latest versions, for words that so many versions have that to look at the latest of all subjects takes
     less."""
-    words = search.words_of(wanted.text)
-    plain = replace(wanted, tags=(), metadata={}, latest_only=False, include_deleted=False)
-    if not wanted.latest_only or not words or plain != SchemaFilter(text=wanted.text):
+    asked = words_and_labels(replace(wanted, latest_only=False, include_deleted=False))
+    if not wanted.latest_only or asked is None:
         return None
     # SQLite takes the columns beside max() from the row that has it.
     sql, parameters = f"SELECT count(*) FROM ({_LATEST}) AS v", list[Any]()
-    for number, (term, value) in enumerate(
-        _words(words, sorted(search.labels(wanted.tags, wanted.metadata.items())))
-    ):
+    for number, (term, value) in enumerate(_words(*asked)):
         sql += f" {'AND' if number else 'WHERE'} {term.format('?')}"
         parameters.append(value)
     return sql, parameters

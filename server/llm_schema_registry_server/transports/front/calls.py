@@ -49,9 +49,9 @@ _REFUSED_COST = 1.0
 _LEFT_COST = 0.25
 """Of a call that is not answered yet when its connection ends: an engine has begun it. Programs that end leave some."""
 _COST_AT_ONCE = 16.0
-# After so many frames it is asked whether others should have their turn.
-_FRAMES_AT_ONCE = 64
 """What may be spent before it is asked whether there is room for it."""
+_FRAMES_AT_ONCE = 64
+"""Frames after which it is asked whether others should have their turn."""
 _MOST_WINDOW = 0x7FFF_FFFF
 
 _PASS, _CHECK, _DROP, _BLANK = range(4)

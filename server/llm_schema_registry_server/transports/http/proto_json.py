@@ -1,7 +1,6 @@
 """Messages as JSON values (ProtoJSON) and back, by a plan that is made once for each type of message.
 
-It gives what protobuf's json_format gives, which looks at every descriptor again with every message: answers and requests over HTTP take a
-third of the time. What is rare is left to json_format: messages of google.protobuf other than times, and in requests also times, fractions
+It gives what protobuf's json_format gives, which looks at every descriptor again with every message. What is rare is left to json_format: messages of google.protobuf other than times, and in requests also times, fractions
 and fields that exclude each other. Pure.
 """
 

@@ -170,3 +170,25 @@ async def test_nothing_is_hidden_when_the_subject_has_changed(store: Store) -> N
         assert len(await tx.versions(ORDERS)) == 4
         assert not await tx.audit_waits()
     assert await changes_so_far(store) == []
+
+
+async def test_a_long_subject_is_read_whole_and_in_order(store: Store) -> None:
+    """Longer than the parts in which a back end may read it; revisions are not in the order of versions, and some are equal."""
+    target = version("other", references=())
+    names = [f"s{n % 3}" for n in range(700)]
+    made = [version("orders", n, revision=10 + n * 7 % 300) for n in range(1, 701)]
+    pin = ResolvedReference("x", OTHER, 1, target.version, target.schema_id)
+    using = [version(name, n // 3 + 1, global_id=9, references=(pin,)) for n, name in enumerate(names)]
+    await insert(store, target)
+    await insert(store, *made, *using)
+
+    async with store.read() as tx:
+        assert await tx.versions(ORDERS) == made
+        assert await tx.versions(ORDERS, include_deleted=True) == made
+        assert await tx.versions_since(ORDERS, 100) == [v for v in made if v.revision > 100]
+        assert await tx.versions_by_global_id(".", 9) == sorted(using, key=lambda v: (str(v.subject), v.ordinal))
+        assert await tx.dependents(target.schema_id) == sorted(using, key=lambda v: (str(v.subject), v.ordinal))
+    for revision in (0, 100, 305):
+        found = await store.versions_since(ORDERS, revision)
+        assert found.stamp == (700, 309)
+        assert found.versions == [v for v in made if v.revision > revision]

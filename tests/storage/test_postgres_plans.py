@@ -79,14 +79,14 @@ GROUNDS = Precondition((0, 0), 1, {"subject:new": None, "context:.": None, "regi
 STEP = Transition(NEW.schema_id, None, SchemaState.DRAFT, "create", "ada", START)
 ENTRY = NewVersion(NEW, content(), ("a",), change(), [STEP], {"id 7": 7})
 STATEMENTS: dict[str, tuple[Any, ...]] = {
-    "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS_BY_ID": (["id 1", "id 2"],), "VERSIONS": (SUBJECT,), "LIVE_VERSIONS": (SUBJECT,), "SUBJECT_STAMP": (SUBJECT,),
-    "VERSIONS_BY_GLOBAL_ID": (7,), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;"), "DEPENDENTS": ("id 7", "", 0, 201), "CONTENTS": (["identity 7", "identity 8"],),
+    "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS_BY_ID": (["id 1", "id 2"],), "VERSIONS": (SUBJECT, 1, 256), "LIVE_VERSIONS": (SUBJECT, 1, 256), "SUBJECT_STAMP": (SUBJECT,),
+    "VERSIONS_BY_GLOBAL_ID": (7, "a", 1, 256), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;", "a", 1, 256), "DEPENDENTS": ("id 7", "", 0, 201), "CONTENTS": (["identity 7", "identity 8"],),
     "HISTORY": ("id 7",), "HISTORY_PAGE": ("id 7", 0, 201), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "LOG_PAGE": (19000, 100),
     "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
     "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "VERSIONS_WITH_CONTENT": ([f"id {n}" for n in range(64)],),
     "LATEST_WITH_CONTENT": (SUBJECT,), "ORDINAL_WITH_CONTENT": (SUBJECT, 2), "RELEASE_WITH_CONTENT": (SUBJECT, "1.0.2"),
     "LIVE_HITS": ("'word77':*",), "LIVE_LABELLED_HITS": ("'word77':*", [RARE_TAG]), "HITS": ("'word77':*", 9), "SUBJECT_TOTALS": (), "DEPENDENT_EDGES": ("id 7", 10_001, 20_001),
-    "USES": ([SUBJECT],), "RESTORES": (), "VERSIONS_SINCE": (SUBJECT, 7), "STAMPED_SINCE": (SUBJECT, 7),
+    "USES": ([SUBJECT],), "RESTORES": (), "VERSIONS_SINCE": (SUBJECT, 7, 7, 256), "STAMPED_SINCE": (SUBJECT, 7, 257),
     "VERSIONS_WITH": (SUBJECT, "identity 7"),
     "LOCK_SUBJECT": ("a", ["b", "c"]), "LOCK_SCOPE": ("a",), "LOCK_CONTENTS": (["a", "b"],), "FIRST_SEQUENCE": (),
     "ALLOT_GLOBAL_ID": (".", "new"), "LAST_ORDINAL": (SUBJECT,),

@@ -33,7 +33,8 @@ REGISTRY_ID = "SELECT value FROM meta WHERE key = 'registry_id'"
 
 VERSION = f"SELECT {_VERSION} FROM versions WHERE schema_id = $1"
 VERSIONS_BY_ID = f"SELECT {_VERSION} FROM versions WHERE schema_id = ANY($1::text[])"
-VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 ORDER BY ordinal"
+# Of what may be thousands of versions, a part: those after a key, so many of them.
+VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3"
 LATEST = (
     f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND {selectable_sql('versions')} "
     "ORDER BY ordinal DESC LIMIT 1"
@@ -72,22 +73,26 @@ SUBJECT_TOTALS = (
     "SELECT coalesce(sum(live), 0)::bigint, coalesce(sum(subjects), 0)::bigint, coalesce(sum(changes), 0)::bigint "
     "FROM subject_totals"
 )
-VERSIONS_SINCE = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND revision > $2 ORDER BY ordinal"
+VERSIONS_SINCE = (
+    f"SELECT {_VERSION}, id FROM versions WHERE subject = $1 AND (revision, id) > ($2, $3) ORDER BY revision, id LIMIT $4"
+)
 # At least one row, for the stamp.
 STAMPED_SINCE = (
-    f"SELECT s.*, {_COLUMNS_OF_V} FROM ({SUBJECT_STAMP}) s "
-    "LEFT JOIN versions v ON v.subject = $1 AND v.revision > $2 ORDER BY v.ordinal"
+    f"SELECT s.*, {_COLUMNS_OF_V} FROM ({SUBJECT_STAMP}) s LEFT JOIN LATERAL (SELECT * FROM versions "
+    "WHERE subject = $1 AND revision > $2 ORDER BY revision LIMIT $3) v ON true ORDER BY v.ordinal"
 )
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND identity = $2 ORDER BY ordinal"
-LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND deleted_at IS NULL ORDER BY ordinal"
+LIVE_VERSIONS = (
+    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal > $2 AND deleted_at IS NULL ORDER BY ordinal LIMIT $3"
+)
 VERSIONS_BY_GLOBAL_ID = (
     f"SELECT {_VERSION} FROM versions WHERE global_id = $1 AND (subject < ':.' OR subject >= ':/') "
-    "ORDER BY subject, ordinal"
+    "AND (subject, ordinal) > ($2, $3) ORDER BY subject, ordinal LIMIT $4"
 )
 """In the default context: the others' subjects begin with `:.`."""
 VERSIONS_BY_CONTEXT_ID = (
     f"SELECT {_VERSION} FROM versions WHERE global_id = $1 AND subject >= $2 AND subject < $3 "
-    "ORDER BY subject, ordinal"
+    "AND (subject, ordinal) > ($4, $5) ORDER BY subject, ordinal LIMIT $6"
 )
 DEPENDENTS = (
     f"SELECT {_COLUMNS_OF_V} FROM version_references r JOIN versions v ON v.id = r.version "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
-from typing import Any
+from operator import attrgetter, itemgetter
+from typing import Any, TypeVar
 
 from ...errors import StorageDamaged
 from ...model.change import Change
@@ -50,7 +50,9 @@ from .audit import PostgresAuditRead
 from .credentials import PostgresCredentialsRead
 from .outcomes import PostgresOutcomesRead
 from .profiles import PostgresProfilesRead
-from .session import Session
+from .session import FEW, Session
+
+T = TypeVar("T")
 
 _BIGGEST_INT32 = 2**31 - 1
 BIGGEST_INT64 = 2**63 - 1
@@ -85,10 +87,19 @@ class PostgresReadTx(
 
     async def versions(self, subject: Subject, *, include_deleted: bool = False) -> Sequence[SchemaVersion]:
         sql = queries.VERSIONS if include_deleted else queries.LIVE_VERSIONS
-        return await self._session.rows(sql, [str(subject)], rows.version_of)
+
+        async def fetch(last: SchemaVersion | None) -> Sequence[SchemaVersion]:
+            after = last.ordinal if last else 0
+            return await self._session.rows(sql, [str(subject), after, FEW], rows.version_of)
+
+        return await in_parts(fetch)
 
     async def versions_since(self, subject: Subject, revision: int) -> Sequence[SchemaVersion]:
-        return await self._session.rows(queries.VERSIONS_SINCE, [str(subject), revision], rows.version_of)
+        async def fetch(last: tuple[SchemaVersion, int] | None) -> Sequence[tuple[SchemaVersion, int]]:
+            after = (last[0].revision, last[1]) if last else (revision, BIGGEST_INT64)
+            return await self._session.rows(queries.VERSIONS_SINCE, [str(subject), *after, FEW], _version_and_id)
+
+        return sorted((version for version, _ in await in_parts(fetch)), key=attrgetter("ordinal"))
 
     async def subject_stamp(self, subject: Subject) -> tuple[int, int]:
         count, revision = await self._session.row(queries.SUBJECT_STAMP, str(subject))
@@ -103,10 +114,14 @@ class PostgresReadTx(
     async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
         if not 0 < global_id <= _BIGGEST_INT32:
             return []
-        if context == DEFAULT_CONTEXT:
-            return await self._session.rows(queries.VERSIONS_BY_GLOBAL_ID, [global_id], rows.version_of)
-        parameters = [global_id, *rows.subjects_of(context)]
-        return await self._session.rows(queries.VERSIONS_BY_CONTEXT_ID, parameters, rows.version_of)
+        sql, parameters = queries.VERSIONS_BY_GLOBAL_ID, [global_id]
+        if context != DEFAULT_CONTEXT:
+            sql, parameters = queries.VERSIONS_BY_CONTEXT_ID, [global_id, *rows.subjects_of(context)]
+
+        async def fetch(last: SchemaVersion | None) -> Sequence[SchemaVersion]:
+            return await self._session.rows(sql, [*parameters, *_key_of(last), FEW], rows.version_of)
+
+        return await in_parts(fetch)
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = await self._session.rows(queries.CONTENTS, [list(identities)], tuple)
@@ -196,9 +211,12 @@ class PostgresReadTx(
 
     async def dependents(self, schema_id: str, page: Page | None = None) -> Sequence[SchemaVersion]:
         if page is None:
-            return await self._session.rows(
-                queries.DEPENDENTS, [schema_id, *rows.after_of(None), None], rows.version_of
-            )
+
+            async def part(last: SchemaVersion | None) -> Sequence[SchemaVersion]:
+                wanted = [schema_id, *_key_of(last), FEW]
+                return await self._session.rows(queries.DEPENDENTS, wanted, rows.version_of)
+
+            return await in_parts(part)
 
         async def fetch(page: Page) -> Sequence[SchemaVersion | Unreadable]:
             parameters = [schema_id, *rows.after_of(page), page.limit]
@@ -312,6 +330,26 @@ class PostgresReadTx(
         transaction of the others."""
         server, hidden, oldest = await self._session.row(queries.FACTS)
         return server, hidden, oldest
+
+
+async def in_parts(fetch: Callable[[T | None], Awaitable[Sequence[T]]]) -> Sequence[T]:
+    """All that there is, by FEW at a time: the driver decodes all rows of an answer in one piece. fetch: what comes after the last one
+    of a part, in the order of all."""
+    found: list[T] = []
+    while True:
+        part = await fetch(found[-1] if found else None)
+        found += part
+        if len(part) < FEW:
+            return found
+
+
+def _version_and_id(row: rows.Row) -> tuple[SchemaVersion, int]:
+    return rows.version_of(row), row[-1]
+
+
+def _key_of(version: SchemaVersion | None) -> tuple[str, int]:
+    """What sorts versions by subject; before all without one."""
+    return (str(version.subject), version.ordinal) if version else ("", 0)
 
 
 def log_page_of(found: Sequence[rows.Row]) -> LogPage:

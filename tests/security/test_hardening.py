@@ -351,7 +351,6 @@ REVIEWED = {
         "_with_content": "a query of this module", "put_contents": "a source of the module that calls it", "add_subjects": "the same",
         "audit_rows": "conditions of audit_rows.py, which are constants with places",
     },
-    "postgres/watch.py": {"_follow": "a constant name"},
     "repair/access.py": {"look": "a constant"},
     "repair/outcomes.py": {"look": "constants", "_select": "constants"},
     "repair/profiles.py": {"look": "a constant"},

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from llm_schema_registry_server.storage.postgres.batching import Batcher
+from llm_schema_registry_server.storage.postgres.batching import FEW, Batcher
 
 
 class Bakery:
@@ -57,6 +57,23 @@ async def test_what_comes_meanwhile_goes_together_and_no_more_than_allowed() -> 
 
     assert await asyncio.gather(first, second, *rest) == [2, 4, 6, 8, 10, 12, 14]
     assert bakery.batches == [[1], [2], [3, 4, 5], [6, 7]]
+
+
+async def test_beside_many_that_are_under_way_only_a_whole_batch_begins() -> None:
+    bakery = Bakery()
+    ask = bakery.gathering(lanes=2, most=FEW)
+    under_way = [asyncio.create_task(ask(n)) for n in range(FEW)]
+    await settle()
+    waiting = [asyncio.create_task(ask(n)) for n in range(FEW, 2 * FEW - 1)]
+    await settle()
+    assert bakery.batches == [list(range(FEW))]
+
+    waiting.append(asyncio.create_task(ask(2 * FEW - 1)))
+    await settle()
+    assert bakery.batches == [list(range(FEW)), list(range(FEW, 2 * FEW))]
+
+    bakery.open.set()
+    assert await asyncio.gather(*under_way, *waiting) == [2 * n for n in range(2 * FEW)]
 
 
 async def test_who_asks_while_a_lane_ends_gets_another() -> None:

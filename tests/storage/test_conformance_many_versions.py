@@ -186,8 +186,12 @@ async def test_a_long_subject_is_read_whole_and_in_order(store: Store) -> None:
         assert await tx.versions(ORDERS) == made
         assert await tx.versions(ORDERS, include_deleted=True) == made
         assert await tx.versions_since(ORDERS, 100) == [v for v in made if v.revision > 100]
-        assert await tx.versions_by_global_id(".", 9) == sorted(using, key=lambda v: (str(v.subject), v.ordinal))
-        assert await tx.dependents(target.schema_id) == sorted(using, key=lambda v: (str(v.subject), v.ordinal))
+        assert await tx.versions_by_global_id(".", 9) == sorted(
+            using, key=lambda v: (str(v.subject), v.ordinal)
+        )
+        assert await tx.dependents(target.schema_id) == sorted(
+            using, key=lambda v: (str(v.subject), v.ordinal)
+        )
     for revision in (0, 100, 305):
         found = await store.versions_since(ORDERS, revision)
         assert found.stamp == (700, 309)

@@ -82,7 +82,7 @@ STATEMENTS: dict[str, tuple[Any, ...]] = {
     "STATEMENT_LIMIT": (), "REGISTRY_ID": (), "VERSION": ("id 1",), "VERSIONS_BY_ID": (["id 1", "id 2"],), "VERSIONS": (SUBJECT, 1, 256), "LIVE_VERSIONS": (SUBJECT, 1, 256), "SUBJECT_STAMP": (SUBJECT,),
     "VERSIONS_BY_GLOBAL_ID": (7, "a", 1, 256), "VERSIONS_BY_CONTEXT_ID": (7, ":.ctx:", ":.ctx;", "a", 1, 256), "DEPENDENTS": ("id 7", "", 0, 201), "CONTENTS": (["identity 7", "identity 8"],),
     "HISTORY": ("id 7",), "HISTORY_PAGE": ("id 7", 0, 201), "CONFIG": ("subject:7",), "CHANGES": (19000, 100), "LOG_PAGE": (19000, 100),
-    "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "REPLAYED": (7, "x"),
+    "CHANGE_TIMES": (100, 100), "NEWEST_BUT": (100,), "CHANGE_BOUNDS": (), "PROGRESS": (), "NOTIFYING_PROGRESS": ("c",), "REPLAYED": (7, "x"),
     "LATEST": (SUBJECT,), "ORDINAL": (SUBJECT, 2), "RELEASE": (SUBJECT, "1.0.2"), "VERSIONS_WITH_CONTENT": ([f"id {n}" for n in range(64)],),
     "LATEST_WITH_CONTENT": (SUBJECT,), "ORDINAL_WITH_CONTENT": (SUBJECT, 2), "RELEASE_WITH_CONTENT": (SUBJECT, "1.0.2"),
     "LIVE_HITS": ("'word77':*",), "LIVE_LABELLED_HITS": ("'word77':*", [RARE_TAG]), "HITS": ("'word77':*", 9), "SUBJECT_TOTALS": (), "DEPENDENT_EDGES": ("id 7", 10_001, 20_001),

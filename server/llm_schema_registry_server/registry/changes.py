@@ -182,8 +182,9 @@ class ChangeFeed:
                     self._append(page)
                     announced = False
                     await asyncio.sleep(0)  # others' turn
-                    continue
-                if announced:  # and does not hand it out: no progress without a pause
+                    if len(page.changes) + len(page.unreadable) >= BATCH:
+                        continue  # there may be more already; of a shorter page the store tells what follows
+                elif announced:  # and does not hand it out: no progress without a pause
                     await asyncio.sleep(RETRY_SECONDS)
                     announced = False
                     continue

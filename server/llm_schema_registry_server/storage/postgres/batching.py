@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from llm_schema_engines.model.fast_init import fast_init
+
 from ...telemetry import context, logs, names, tracing
 from ...telemetry.budget import LogBudget
 from ...telemetry.context import CallContext
@@ -20,10 +22,14 @@ Answer = TypeVar("Answer")
 SLOW_SECONDS = 1.0
 """A batch that takes longer is logged."""
 LINES_PER_SECOND = 5
+FEW = 8
+"""While so many requests are under way, those that come wait for each other: what two batches cost more than one is then more than
+what waiting for the first of them to end costs."""
 
 _LOG = logs.get("storage.postgres")
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Pending(Generic[Request, Answer]):
     request: Request
@@ -40,8 +46,9 @@ class Batcher(Generic[Request, Answer]):
     common: an error of this type from `run` is the answer to every request of the batch. After another error each request is
     run by itself, so that none fails because of another.
     conflict_key: two requests with the same key are never in one batch; without it, all may be.
-    No request waits for a batch to fill: a batch is what has arrived while those before it were running. A request that is
-    cancelled before its batch begins is left out; later, it is executed all the same.
+    No request waits for a batch to fill: a batch is what has arrived while those before it were running. Another lane is used while
+    fewer than FEW requests are under way, or when a whole batch waits. A request that is cancelled before its batch begins is left
+    out; later, it is executed all the same.
 
     name: what a batch is called in the log. Log lines of a batch carry the request ids of all calls in it.
     """
@@ -61,20 +68,31 @@ class Batcher(Generic[Request, Answer]):
         self._budget = LogBudget(LINES_PER_SECOND)
         self._waiting: list[_Pending[Request, Answer]] = []
         self._running: set[asyncio.Task[None] | None] = set()
+        self._gathering: set[asyncio.Task[None] | None] = set()
+        """The lanes of those that have not taken their first batch yet."""
+        self._under_way = 0
 
     async def __call__(self, request: Request) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         key = self._conflict_key(request) if self._conflict_key else future
         self._waiting.append(_Pending(request, future, key, context.current(), tracing.current()))
-        if len(self._running) < self._lanes:
+        if len(self._running) < self._lanes and self._needs_lane():
             lane = asyncio.create_task(self._work())
             self._running.add(lane)
+            self._gathering.add(lane)
             lane.add_done_callback(self._running.discard)
+            lane.add_done_callback(self._gathering.discard)
         return await future
+
+    def _needs_lane(self) -> bool:
+        """Whether what waits shall go on beside what is under way."""
+        left = len(self._waiting) - len(self._gathering) * self._most
+        return left > 0 and (self._under_way < FEW or left >= self._most)
 
     async def _work(self) -> None:
         try:
             await asyncio.sleep(0)  # let the requests that are about to be made join the batch
+            self._gathering.discard(asyncio.current_task())
             while batch := self._take():
                 await self._answer(batch)
         finally:  # not in the done callback: a request made before that would wait for a lane that has ended
@@ -119,9 +137,11 @@ class Batcher(Generic[Request, Answer]):
     async def _timed(self, batch: Sequence[_Pending[Request, Answer]]) -> Sequence[Answer]:
         clock = asyncio.get_running_loop().time
         begun = clock()
+        self._under_way += len(batch)
         try:
             return await self._run([pending.request for pending in batch])
         finally:
+            self._under_way -= len(batch)
             seconds = clock() - begun
             if seconds > SLOW_SECONDS and (left_out := self._budget.take(self._name)) is not None:
                 more = {"left_out_before": left_out} if left_out else {}

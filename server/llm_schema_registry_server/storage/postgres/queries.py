@@ -73,18 +73,14 @@ SUBJECT_TOTALS = (
     "SELECT coalesce(sum(live), 0)::bigint, coalesce(sum(subjects), 0)::bigint, coalesce(sum(changes), 0)::bigint "
     "FROM subject_totals"
 )
-VERSIONS_SINCE = (
-    f"SELECT {_VERSION}, id FROM versions WHERE subject = $1 AND (revision, id) > ($2, $3) ORDER BY revision, id LIMIT $4"
-)
+VERSIONS_SINCE = f"SELECT {_VERSION}, id FROM versions WHERE subject = $1 AND (revision, id) > ($2, $3) ORDER BY revision, id LIMIT $4"
 # At least one row, for the stamp.
 STAMPED_SINCE = (
     f"SELECT s.*, {_COLUMNS_OF_V} FROM ({SUBJECT_STAMP}) s LEFT JOIN LATERAL (SELECT * FROM versions "
     "WHERE subject = $1 AND revision > $2 ORDER BY revision LIMIT $3) v ON true ORDER BY v.ordinal"
 )
 VERSIONS_WITH = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND identity = $2 ORDER BY ordinal"
-LIVE_VERSIONS = (
-    f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal > $2 AND deleted_at IS NULL ORDER BY ordinal LIMIT $3"
-)
+LIVE_VERSIONS = f"SELECT {_VERSION} FROM versions WHERE subject = $1 AND ordinal > $2 AND deleted_at IS NULL ORDER BY ordinal LIMIT $3"
 VERSIONS_BY_GLOBAL_ID = (
     f"SELECT {_VERSION} FROM versions WHERE global_id = $1 AND (subject < ':.' OR subject >= ':/') "
     "AND (subject, ordinal) > ($2, $3) ORDER BY subject, ordinal LIMIT $4"
@@ -156,6 +152,7 @@ PROGRESS = (
     "coalesce((SELECT max(sequence) FROM changes), 0)"
 )
 """The newest change that is final, and the newest that is committed."""
+NOTIFYING_PROGRESS = f"{PROGRESS}, pg_notify($1, '')"
 
 REPLAYED = "SELECT final_before() > $1 AND value = $2 FROM meta WHERE key = 'registry_id'"
 """For a replica: whether it has that registry, with every change up to a sequence."""

@@ -97,7 +97,9 @@ class PostgresReadTx(
     async def versions_since(self, subject: Subject, revision: int) -> Sequence[SchemaVersion]:
         async def fetch(last: tuple[SchemaVersion, int] | None) -> Sequence[tuple[SchemaVersion, int]]:
             after = (last[0].revision, last[1]) if last else (revision, BIGGEST_INT64)
-            return await self._session.rows(queries.VERSIONS_SINCE, [str(subject), *after, FEW], _version_and_id)
+            return await self._session.rows(
+                queries.VERSIONS_SINCE, [str(subject), *after, FEW], _version_and_id
+            )
 
         return sorted((version for version, _ in await in_parts(fetch)), key=attrgetter("ordinal"))
 
@@ -114,7 +116,8 @@ class PostgresReadTx(
     async def versions_by_global_id(self, context: str, global_id: int) -> Sequence[SchemaVersion]:
         if not 0 < global_id <= _BIGGEST_INT32:
             return []
-        sql, parameters = queries.VERSIONS_BY_GLOBAL_ID, [global_id]
+        sql = queries.VERSIONS_BY_GLOBAL_ID
+        parameters: list[Any] = [global_id]
         if context != DEFAULT_CONTEXT:
             sql, parameters = queries.VERSIONS_BY_CONTEXT_ID, [global_id, *rows.subjects_of(context)]
 

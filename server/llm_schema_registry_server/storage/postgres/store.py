@@ -265,7 +265,9 @@ class PostgresStore:
         if len(found) <= FEW:
             return stamped_of(found)
         async with self.read() as tx:
-            return StampedVersions(await tx.subject_stamp(subject), await tx.versions_since(subject, revision))
+            return StampedVersions(
+                await tx.subject_stamp(subject), await tx.versions_since(subject, revision)
+            )
 
     async def contents(self, identities: Collection[str]) -> Mapping[str, StoredContent]:
         found = await self._statement(_READ, queries.CONTENTS, list(identities))

@@ -83,6 +83,15 @@ class Watcher:
             _LOG.warning("changes_not_followed", error=str(error) or type(error).__name__)
         self.last_error = f"has lost its connection ({type(error).__name__}) and tries again"
 
+    async def _progress(self, connection: Any) -> tuple[int, int]:
+        """The answer to queries.PROGRESS; others are notified in the same round trip when that is due."""
+        if not self._notify_pending:
+            final, newest = await connection.fetchrow(queries.PROGRESS)
+        else:
+            self._notify_pending = False
+            final, newest, _ = await connection.fetchrow(queries.NOTIFYING_PROGRESS, CHANNEL)
+        return final, newest
+
     async def _follow(self, connection: Any) -> None:
         if self._listen:
             mine = connection.get_server_pid()
@@ -100,12 +109,9 @@ class Watcher:
             await asyncio.sleep(max(0.0, queried_at + _GATHER_SECONDS - clock()))
             queried_at = clock()
             self._wake.clear()
-            if self._notify_pending:
-                self._notify_pending = False
-                await connection.execute(f"NOTIFY {CHANNEL}")
             # A pooler may change servers between preparing and asking, but not in a transaction.
             async with nullcontext() if self._listen else connection.transaction():
-                final, newest = await connection.fetchrow(queries.PROGRESS)
+                final, newest = await self._progress(connection)
             self.last_error = ""
             self._signal.advance(final)
             # Some changes are committed, but not final before an older transaction ends, of which no notification comes.

@@ -1,12 +1,12 @@
 """Registrations per second, what a thousand subscribers cost them, and how long a change takes to reach everyone.
 
-    python loadtest/writes.py [--postgres] [--instances 2] [--writers 64] [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
+    python loadtest/writes.py [--postgres] [--instances 2] [--writers 64] [--kilobytes 1.6] [--rounds 5] [--seconds 4] [--markdown loadtest/results/writes.md]
 
 Starts a server with an empty SQLite file, or one or more with a PostgreSQL of their own, and durable commits. With several, every other writer uses the next one, so that all of them write to all subjects. In every round the same load is measured without
 subscribers, with a thousand that wait for other subjects, and with a hundred that want everything, one after the other on
 one server, so that all see the same machine; figures are medians of the rounds. Writers register a new JSON Schema each
 time, as a new version of one of 500 subjects, with parsing and the compatibility check. Subscribers and writers share a
-process of their own beside the server.
+process of their own beside the server. --kilobytes: fields with descriptions are added to each schema, up to this size.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SUBJECTS = 500
 CHANNELS = 20
+PROSE = "What the field says, in a sentence as people write them in a schema of theirs."
 
 
 @dataclass
@@ -69,8 +70,16 @@ class Account:
 class Schemas:
     """Ever new schemas, no two of them alike, each compatible with the one before it on its subject: it allows a longer text."""
 
-    def __init__(self) -> None:
+    def __init__(self, kilobytes: float = 0.0) -> None:
         self._made = self._asked = 0
+        self._more: dict[str, dict[str, str]] = {}
+        while self.size < kilobytes * 1000:
+            self._more[f"field_{len(self._more)}"] = {"type": "string", "description": PROSE}
+
+    @property
+    def size(self) -> int:
+        """Bytes of a schema."""
+        return len(self._request(0).schema_content)
 
     def next(self) -> pb.RegisterSchemaRequest:
         self._made += 1
@@ -85,7 +94,8 @@ class Schemas:
         version = number // SUBJECTS
         text = {"type": "string", "maxLength": 100 + version}
         own = f"n{number % SUBJECTS}"
-        content = {"type": "object", "properties": {"id": text, own: {"type": "integer"}}, "required": ["id"]}
+        properties = {"id": text, own: {"type": "integer"}, **self._more}
+        content = {"type": "object", "properties": properties, "required": ["id"]}
         return pb.RegisterSchemaRequest(
             subject=f"load.s{number % SUBJECTS}",
             schema_content=json.dumps(content).encode(),
@@ -165,12 +175,11 @@ async def fan_out(stub: Stub, stubs: list[Stub], schemas: Schemas, changes: int)
 
 
 async def measure(
-    ports: list[int], account: Account, writers: int, rounds: int, seconds: float
+    ports: list[int], account: Account, schemas: Schemas, writers: int, rounds: int, seconds: float
 ) -> tuple[list[Part], list[float]]:
     channels = [rig.channel(ports[n % len(ports)]) for n in range(CHANNELS)]
     stubs = [rig.stub(channel) for channel in channels]
     writing = stubs[: len(ports)]
-    schemas = Schemas()
     again, alone, others, everything = (
         Part("no subscriber, and every schema is there already"),
         Part("no subscriber"),
@@ -192,7 +201,9 @@ async def measure(
     return [alone, others, everything, again], delays
 
 
-def report(parts: list[Part], delays: list[float], account: Account, writers: int) -> list[str]:
+def report(
+    parts: list[Part], delays: list[float], account: Account, schemas: Schemas, writers: int
+) -> list[str]:
     """The lines of the page, in Markdown."""
     base = statistics.median(parts[0].rates)
     lines = [
@@ -213,7 +224,8 @@ def report(parts: list[Part], delays: list[float], account: Account, writers: in
         + ", ".join(f"{name} {each:.2f} ms" for name, each in shares.items())
         + f"; together {sum(shares.values()):.2f} ms.",
         "",
-        f"{writers} writers at a time; each call parses a new schema, compares it and stores it ({base:,.0f}/s alone).",
+        f"{writers} writers at a time; each call parses a new schema of {schemas.size:,} bytes, compares it and stores it "
+        f"({base:,.0f}/s alone).",
         "",
         "From the call of a write until a subscriber has its change, with 1,000 subscribers of everything: "
         f"p50 {rig.percentile(delays, 0.5) * 1000:.1f} ms, p99 {rig.percentile(delays, 0.99) * 1000:.1f} ms "
@@ -227,6 +239,7 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="store in PostgreSQL instead of SQLite")
     parser.add_argument("--instances", type=int, default=1, help="servers on one PostgreSQL (default 1)")
     parser.add_argument("--writers", type=int, default=64, help="callers at a time (default 64)")
+    parser.add_argument("--kilobytes", type=float, default=0.0, help="of a schema (default: as small as they come)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     options = parser.parse_args()
@@ -245,8 +258,9 @@ def main() -> None:
         servers = [stack.enter_context(rig.server(**storage)) for _ in range(options.instances)]
         ports = [server.port for server in servers]
         account = Account(servers, database)
-        measured = measure(ports, account, options.writers, options.rounds, options.seconds)
-        lines += report(*uvloop.run(measured), account, options.writers)
+        schemas = Schemas(options.kilobytes)
+        measured = measure(ports, account, schemas, options.writers, options.rounds, options.seconds)
+        lines += report(*uvloop.run(measured), account, schemas, options.writers)
     rig.publish(lines, options.markdown)
 
 

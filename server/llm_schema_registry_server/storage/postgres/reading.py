@@ -167,9 +167,9 @@ class PostgresReadTx(
         """So many versions have the words of a filter that more pass it than are ranked."""
         question = repr(wanted)
         if self._remembered.of(question) is None:
-            if wanted == SchemaFilter(text=wanted.text):
-                hits = await self.count_versions(wanted)
-            else:
+            # How many pass it is asked for next in any case.
+            hits = await self.count_versions(wanted)
+            if wanted != SchemaFilter(text=wanted.text) and hits <= lists.MOST_LISTED:
                 asked = lists.matching(wanted.text), lists.MOST_LISTED + 1
                 hits = int(await self._session.value(queries.HITS, *asked))
             self._remembered.note(question, hits)

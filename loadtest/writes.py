@@ -239,7 +239,9 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="store in PostgreSQL instead of SQLite")
     parser.add_argument("--instances", type=int, default=1, help="servers on one PostgreSQL (default 1)")
     parser.add_argument("--writers", type=int, default=64, help="callers at a time (default 64)")
-    parser.add_argument("--kilobytes", type=float, default=0.0, help="of a schema (default: as small as they come)")
+    parser.add_argument(
+        "--kilobytes", type=float, default=0.0, help="of a schema (default: as small as they come)"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     options = parser.parse_args()

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from llm_schema_engines.model.schema import SchemaType
 from llm_schema_registry_server.model.lifecycle import SchemaState, Transition
+from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.model.scope import Scope, SubjectScope
 from llm_schema_registry_server.model.subject import Subject
 from llm_schema_registry_server.storage import rows, search
@@ -249,6 +250,32 @@ async def test_registrations_read_no_large_table_from_end_to_end(filled: Any) ->
         assert all(row["global_id"] for row in made)
         assert await filled.fetchval(read, list(LARGE)) == 0
         await transaction.rollback()
+
+
+async def test_plans_that_were_made_of_an_empty_database_read_no_more_when_it_has_grown(
+    postgres: Postgres,
+) -> None:
+    """Nobody has counted the rows since (ANALYZE): a registry that is being filled for the first time."""
+    read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'versions'"
+    connection = await asyncpg.connect(await postgres.empty_database())
+    counted = []
+    for n in range(20):
+        made = [version(f"s{n}-{m}") for m in range(32)]
+        entries = [AppendRequest(_new(v), replace(ENTRY, version=v, targets={}, steps=())) for v in made]
+        given, _ = appending.append_parameters(entries, Vocabulary(), wait=False)
+        async with connection.transaction():
+            before = await connection.fetchval(read)
+            found = await connection.fetch(appending.APPEND, *given)
+            assert all(row["global_id"] for row in found)
+            counted.append(await connection.fetchval(read) - before)
+    await connection.close()
+
+    assert counted[-1] <= counted[10]
+
+
+def _new(of: SchemaVersion) -> Precondition:
+    scopes = (f"subject:{of.subject}", "context:.", "registry")
+    return replace(GROUNDS, configs=dict.fromkeys(scopes))
 
 
 async def test_every_statement_of_the_back_end_is_explained() -> None:

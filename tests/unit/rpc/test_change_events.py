@@ -142,10 +142,10 @@ async def test_an_event_with_its_schema_is_ready_a_moment_later_and_not_for_long
         assert message_of(event).schema.subject == "s"  # type: ignore[attr-defined]
         assert events.ready_with_schema(told) is event
         assert (wire.changes, wire.schemas) == (1, 1)
-        while events._ready:  # noqa: ASYNC110
+        while events.ready:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert events.ready_with_schema(told) is None
-        await asyncio.gather(*events._making.values())
+        await asyncio.gather(*events.ready.making.values())
 
 
 async def _describe(registry: World, version: SchemaVersion, description: str) -> None:

@@ -84,6 +84,7 @@ def serve(registry: World) -> tuple[Rpcs, AnswerCache]:
         GrantBook(Roles()),
         Tickets(registry.store),
         cache.count_read,
+        1 << 20,
     )
     return Rpcs(TABLE.values(), Pipeline(bind(list(TABLE.values()), handlers), (), cache)), cache
 

@@ -36,11 +36,13 @@ from typing import Any
 import psutil
 import rig
 from google.protobuf.duration_pb2 import Duration
+from raw_streams import RawStreams
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 CHANNELS, WRITERS, FAST_WRITERS = 20, 8, 32
 EVENT_BYTES = 230
+STREAM_CHANGES = "/schema_registry.v1.SchemaRegistry/StreamSchemaChanges"
 GATHER = 0.1
 """Seconds; what the SDK asks for."""
 SAMPLE = 50
@@ -142,32 +144,40 @@ async def subscribe(port: int, kind: Kind, count: int) -> None:
         for number in range(count):
             await loop.create_connection(lambda number=number: Events(seen, number), "127.0.0.1", port)  # type: ignore[misc]
         await asyncio.Event().wait()
-    channels = [rig.channel(port) for _ in range(min(count, kind.connections))]
 
-    async def follow(number: int) -> None:
-        stub: Any = rig.stub(channels[number % len(channels)])
-        patterns = [f"*{number}x{n}*y?" for n in range(100)] if kind.patterns else []
-        request = pb.StreamRequest(
-            heartbeat_interval=Duration(seconds=600), subjects=patterns, include_schema=kind.with_schema
+    def request(number: int) -> bytes:
+        asked = pb.StreamRequest(
+            heartbeat_interval=Duration(seconds=600),
+            subjects=[f"*{number}x{n}*y?" for n in range(100)] if kind.patterns else [],
+            include_schema=kind.with_schema,
         )
-        if kind.gather:
-            request.gather.FromMilliseconds(int(kind.gather * 1000))
-        async for event in stub.StreamSchemaChanges(request):
-            if event.heartbeat:
-                seen.lives()
-                continue
+        asked.gather.FromMilliseconds(int(kind.gather * 1000))
+        return asked.SerializeToString()
+
+    def told(number: int, message: bytes) -> None:
+        event = pb.SchemaChangeEvent.FromString(message)
+        if event.heartbeat:
+            seen.lives()
+            return
+        changes = (event, *event.more)
+        for _ in changes:
             seen.event(number)
-            for _ in event.more:
-                seen.event(number)
-            if number % SAMPLE == 0:
-                now = time.time()
-                for change in (event, *event.more):
-                    at = change.timestamp
-                    seen.delays.append(now - at.seconds - at.nanos / 1e9)
+        if number % SAMPLE == 0:
+            now = time.time()
+            seen.delays += (now - c.timestamp.seconds - c.timestamp.nanos / 1e9 for c in changes)
 
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin, _tell_delays, seen)
-    await asyncio.gather(*(follow(number) for number in range(count)))
+    connections = min(count, kind.connections)
+    for first in range(connections):
+        numbers = range(first, count, connections)
+
+        def message(stream: int, body: bytes, numbers: range = numbers) -> None:
+            told(numbers[stream], body)
+
+        streams = RawStreams(STREAM_CHANGES, [*map(request, numbers)], message)
+        await loop.create_connection(lambda streams=streams: streams, "127.0.0.1", port)  # type: ignore[misc]
+    await asyncio.Event().wait()
 
 
 def _tell_delays(seen: Seen) -> None:
@@ -356,7 +366,9 @@ def empty(kind: Kind, count: int) -> Iterator[tuple[psutil.Process, Callable[[],
         sending, told = server.stdin, server.stdout
         port = told.readline().decode().strip()
         arguments = ("--subscribe", kind.name, "--port", port, "--subscribers", str(count))
-        with subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE) as subscribers:
+        with subprocess.Popen(
+            [sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as subscribers:
             assert subscribers.stdout is not None
             having = subscribers.stdout
 

@@ -2041,9 +2041,9 @@ class StreamRequest(_message.Message):
 
     @_builtins.property
     def gather(self) -> _duration_pb2.Duration:
-        """Fewer messages for bursts, at most 5 s: a change within this time after a message is held back until the time is over, and goes out
-        with the others that came meanwhile: the first is the event, the others are in its `more`. After a silence of this time a change goes
-        out at once. Bodies over HTTP (not WebSocket) have an event for each change all the same.
+        """Fewer messages in bursts: a change that follows another one may be held back for this long (at most 5 s), and goes out with those that
+        come meanwhile, the first as the event, the others in its `more`. After a silence of this time a change goes out at once. HTTP bodies
+        (not WebSocket) have an event for each change all the same.
         """
 
     def __init__(

@@ -167,15 +167,20 @@ class EventsTogether:
         return made
 
     async def message_with_schemas(self, changes: Together) -> Holding:
-        """As `message`, with the versions as they are now."""
+        """As `message`, with the versions as they are now. Raises what reading the first of them raises; changes before one that cannot be
+        read are a message without it."""
 
         async def read() -> Holding:
-            events, size = [], 0
-            for change in changes:
-                events.append(await self._events.event_with_schema(change))
-                size += len(events[-1].serialized())
+            events = [await self._events.event_with_schema(changes[0])]
+            size = len(events[0].serialized())
+            for change in changes[1:]:
                 if size > self._most_bytes:
                     break
+                try:
+                    events.append(await self._events.event_with_schema(change))
+                except RegistryError:
+                    break  # met again by whoever asks for what follows
+                size += len(events[-1].serialized())
             return self._put_together(events)
 
         return await self._with_schema.run(_key(changes), read)

@@ -10,7 +10,6 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
 from ..errors import RegistryError, RevisionCompacted, ShuttingDown
 from ..model.change import Change, format_revision
@@ -32,8 +31,6 @@ _HANDFUL = 100
 _OFFERS = 16
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
-
-AnySubscriber = TypeVar("AnySubscriber", bound=Subscriber)
 
 
 class ChangeFeed:
@@ -133,11 +130,11 @@ class ChangeFeed:
             subscriber.wake()
 
     @contextmanager
-    def subscribe(self, subscriber: AnySubscriber) -> Iterator[AnySubscriber]:
+    def subscribe(self, subscriber: Subscriber) -> Iterator[None]:
         """Offers changes to a subscriber for the time of the block, once it is live."""
         self._subscribers.add(subscriber)
         try:
-            yield subscriber
+            yield
         finally:
             subscriber.live = False
             self._subscribers.remove(subscriber)

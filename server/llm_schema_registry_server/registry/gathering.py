@@ -26,6 +26,7 @@ MOST_TOGETHER = 100
 
 # Subscribers between two looks at the clock.
 _OFFERS = 16
+_SENT, _DONE = Pushed.SENT, Offered.DONE
 _LATE_SECONDS = 0.005
 
 Together = tuple[Change, ...]
@@ -78,17 +79,17 @@ class GatheringSubscriber(Subscriber):
 
     def offer_all(self, changes: Together, now: float) -> Offered:
         """Hand over changes that it wants. `now` is a point of time.monotonic()."""
-        place = self.place
+        place, waiter, push = self.place, self._waiter, self.push_together
         if not self.live or changes[-1].sequence <= place:
-            return Offered.DONE
+            return _DONE
         if changes[0].sequence <= place:
             changes = tuple(change for change in changes if change.sequence > place)
-        waits = self.waits
+        waits = waiter is not None and not waiter.done()
         if not self.pending:
-            if waits and self.push_together is not None:
-                pushed, taken = self._push_first(changes, now)
-                if taken == len(changes):
-                    return Offered.DONE
+            if waits and push is not None:
+                pushed, taken = self._push_first(push, changes, now)
+                if taken == len(changes):  # a thousand times for each range
+                    return _DONE
                 changes = changes[taken:]
                 waits = pushed is not Pushed.UNFIT
             self.place = changes[0].sequence - 1
@@ -102,7 +103,8 @@ class GatheringSubscriber(Subscriber):
     def catch_up(self, now: float) -> tuple[int, bool]:
         pending, before, pushed = self.pending, len(self.pending), Pushed.NOTHING
         while pending and self.waits and self.push_together is not None:
-            pushed, taken = self._push_first(tuple(islice(pending, MOST_TOGETHER)), now)
+            first = tuple(islice(pending, MOST_TOGETHER))
+            pushed, taken = self._push_first(self.push_together, first, now)
             for _ in range(taken):
                 pending.popleft()
             if pushed is Pushed.UNFIT:
@@ -111,18 +113,17 @@ class GatheringSubscriber(Subscriber):
                 break
         return before - len(pending), pushed is Pushed.PACED
 
-    def _push_first(self, changes: Together, now: float) -> tuple[Pushed, int]:
+    def _push_first(self, push: PushTogether, changes: Together, now: float) -> tuple[Pushed, int]:
         """Sends the first of these changes, as many as one message takes."""
-        assert self.push_together is not None
         try:
-            pushed, taken = self.push_together(changes)
+            pushed, taken = push(changes)
         except Exception:
             # The subscriber's own task meets what was raised again, and ends with it.
             self.push_together = None
             return Pushed.UNFIT, 0
         if taken:
             self.place = changes[taken - 1].sequence
-            if pushed is Pushed.SENT:
+            if pushed is _SENT:
                 self.sent = now
         return pushed, taken
 

@@ -343,9 +343,10 @@ class SchemaRegistryService:
                     yield beat
                     call.resume_revision = beat.revision
                 elif isinstance(change, tuple):
-                    async for event in self._told_together(call, change, with_schema):
-                        yield event
-                        call.resume_revision = event.revision
+                    async with aclosing(self._told_together(call, change, with_schema)) as messages:
+                        async for event in messages:
+                            yield event
+                            call.resume_revision = event.revision
                 elif call.shows(_told_of(change)):
                     events = self._events
                     event = await events.event_with_schema(change) if with_schema else events.event(change)

@@ -95,7 +95,7 @@ class CallTurns:
         self._seconds: dict[Hashable, float] = {}
         self._usual = 0.0
         self._waiting: OrderedDict[str, deque[WaitingCall]] = OrderedDict()
-        self._used, self._budget = 0, _MOST
+        self._used, self._budget = 0.0, _MOST
         self._scheduled = False
         self._began = 0.0
 
@@ -117,7 +117,7 @@ class CallTurns:
 
         return Noted(work, note)
 
-    def use(self, units: int) -> None:
+    def use(self, units: float) -> None:
         """Counts what began in this turn."""
         self._used += units
         if not self._scheduled:
@@ -171,7 +171,7 @@ class CallTurns:
             self._budget = max(_LEAST, self._budget // 2)
         elif took < _SHORT_SECONDS:
             self._budget = min(_MOST, self._budget + _STEP)
-        self._used, self._scheduled = 0, False
+        self._used, self._scheduled = 0.0, False
         waiting = self._waiting
         try:
             while waiting and self._used < self._budget:

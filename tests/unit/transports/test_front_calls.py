@@ -6,7 +6,7 @@ import gzip
 import random
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -85,8 +85,7 @@ class World:
         incomplete: IncompleteCalls | None = None,
     ) -> None:
         self.spent, self.allowed = 0.0, allowed
-        self.later: list[Callable[[], None]] = []
-        self.unpacked = UnpackedBytes(room, 2 * room, self.later.append)
+        self.unpacked = UnpackedBytes(room, 2 * room)
         bounds = CallBounds(
             most,
             streams,
@@ -112,9 +111,6 @@ class World:
             self.told += self.inspection.answers()
             while self.inspection.unfinished:
                 self.turns += 1
-                for work in self.later:
-                    work()
-                self.later.clear()
                 self.out += self.inspection.incoming(b"")
                 self.told += self.inspection.answers()
         return self
@@ -620,13 +616,3 @@ def test_many_small_frames_are_looked_at_in_turns() -> None:
 
     assert world.turns >= 4
     assert [frame.kind for frame in world.engine].count(PING) == len(pings)
-
-
-def test_frames_of_all_connections_share_a_turn() -> None:
-    first, second = World(), World()
-    second.inspection._unpacked = first.unpacked
-    first.inspection.incoming(written([Frame(PING, 0, 0, bytes(8))] * 5_000))
-    assert first.inspection.unfinished
-
-    second.inspection.incoming(written([Frame(PING, 0, 0, bytes(8))] * 100))
-    assert second.inspection.unfinished

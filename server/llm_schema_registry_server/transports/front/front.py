@@ -42,7 +42,7 @@ _ENGINE_BUFFER = 128 * 1024
 _LINES_PER_SECOND = 5
 _NEW = "new connections"
 """Whose turn it is when new connections are taken."""
-_CONNECTION_UNITS = 25
+_CONNECTION_UNITS = 50
 """What it takes to take one and to connect it with the engine, in units of a turn of the loop."""
 _ACCEPT_AGAIN_SECONDS = 1.0
 """After so long new connections are taken again when there was no file descriptor for one."""

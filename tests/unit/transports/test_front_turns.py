@@ -135,7 +135,9 @@ async def test_the_work_of_a_turn_is_bounded_however_many_connections_send_at_on
     assert all(one.outer.reading for one in attackers)
     assert max(turns.of_turns) <= MOST_UNITS
     if sent.startswith(PING):
-        assert len(turns.of_turns) > MANY * 3_000 / (MOST_UNITS * 32), "the frames of all are counted together"
+        assert len(turns.of_turns) > MANY * 3_000 / (MOST_UNITS * 32), (
+            "the frames of all are counted together"
+        )
 
 
 async def test_what_the_engine_sends_is_handed_on_in_turns_too() -> None:

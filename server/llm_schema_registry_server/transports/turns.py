@@ -97,13 +97,23 @@ class CallTurns:
         self._usual = 0.0
         self._waiting: OrderedDict[str, deque[WaitingCall]] = OrderedDict()
         self._used, self._budget = 0.0, _MOST
-        self._scheduled = False
+        self._scheduled = self._passed = False
         self._began = 0.0
 
     @property
     def free(self) -> bool:
         """Whether a call may begin in this turn."""
         return self._used < self._budget and not self._waiting
+
+    def passes(self) -> bool:
+        """Whether a call that was to begin in this turn may go on. Those may not before which others have gone on and taken longer than
+        anybody knew: they `turn` once more."""
+        if not self._scheduled:
+            return True
+        if self._passed and time.thread_time() - self._began > _LONG_SECONDS:
+            return False
+        self._passed = True
+        return True
 
     def units(self, kind: Hashable) -> int:
         """What the first step of a call of this kind takes, as far as is known; of an unknown one, what that of any call does."""
@@ -134,9 +144,14 @@ class CallTurns:
 
     async def turn(self, caller: Callable[[], str], units: int = TASK_UNITS) -> None:
         """Waits until a call may begin, and counts it."""
-        if self.free:
+        if self.free and self.passes():
             self.use(units)
             return
+        await self._waited(caller, units)
+        while not self.passes():
+            await self._waited(caller, units)
+
+    async def _waited(self, caller: Callable[[], str], units: int) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def begin() -> None:
@@ -172,7 +187,7 @@ class CallTurns:
             self._budget = max(_LEAST, self._budget // 2)
         elif took < _SHORT_SECONDS:
             self._budget = min(_MOST, self._budget + _STEP)
-        self._used, self._scheduled = 0.0, False
+        self._used, self._scheduled, self._passed = 0.0, False, False
         waiting = self._waiting
         try:
             while waiting and self._used < self._budget:

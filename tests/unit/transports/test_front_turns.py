@@ -4,6 +4,8 @@ counted here, and nobody's bytes wait behind those of somebody else."""
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any, cast
 
 import pytest
@@ -14,7 +16,7 @@ from llm_schema_registry_server.transports.front.calls import CallBounds, CallIn
 from llm_schema_registry_server.transports.front.connection import Client
 from llm_schema_registry_server.transports.front.http2 import PREFACE
 from llm_schema_registry_server.transports.front.incomplete import IncompleteCalls
-from llm_schema_registry_server.transports.front.inspection import Abuse, Inspection
+from llm_schema_registry_server.transports.front.inspection import Inspection
 from llm_schema_registry_server.transports.front.messages import UnpackedBytes
 from llm_schema_registry_server.transports.front.requests import RequestInspection
 from llm_schema_registry_server.transports.turns import CallTurns
@@ -82,11 +84,8 @@ class Ends:
     """A client and its engine."""
 
     def __init__(self, turns: CallTurns, address: str, inspection: Inspection) -> None:
-        self.abuse = list[Abuse]()
         self.outer, self.inner = Transport(), Transport()
-        self.client = Client(
-            lambda _: None, lambda _: None, lambda _, abuse: self.abuse.append(abuse), turns, clear=True
-        )
+        self.client = Client(lambda _: None, lambda _: None, lambda *_: None, turns, clear=True)
         self.client.connection_made(cast(Any, self.outer))
         self.client.address, self.client.inspection = address, inspection
         self.engine = Engine(self.client, lambda: None)
@@ -198,6 +197,26 @@ async def test_a_client_that_leaves_does_not_have_its_turn_any_more() -> None:
         await turn(turns)
     assert len(one.inner.written) == seen
     one.engine.connection_lost(None)
+
+
+@pytest.mark.parametrize("first", ["client", "engine"])
+async def test_a_connection_that_has_ended_leaves_no_circle(first: str) -> None:
+    """Only the collector would free it, many at a time and in one piece."""
+    turns = Counted()
+    one = Ends(turns, "10.0.0.1", calls())
+    one.client.data_received(PREFACE + PING)
+    one.engine.data_received(PING)
+    gone = [weakref.ref(one.client), weakref.ref(one.engine), weakref.ref(one.client.inspection)]
+    ends: list[Any] = [one.client, one.engine] if first == "client" else [one.engine, one.client]
+    gc.disable()
+    try:
+        for end in ends:
+            end.connection_lost(None)
+        del one, end, ends
+        await turn(turns)
+        assert [made() for made in gone] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 async def test_connections_that_end_together_are_ended_in_turns() -> None:

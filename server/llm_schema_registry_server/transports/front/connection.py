@@ -116,6 +116,7 @@ class Client(asyncio.Protocol):
                 timer.cancel()
         if self._turn is not None:
             self._turn.leave()
+            self._turn = None
         self._held_back.clear()
         self._wake()
         if self.turns.free:
@@ -126,9 +127,14 @@ class Client(asyncio.Protocol):
     def _end(self) -> None:
         self.turns.use(_END_UNITS)
         self._ended(self)
-        self.inspection.close()
-        if self._engine is not None:
-            self._engine.close()
+        self._part()
+
+    def _part(self) -> None:
+        """Has nothing more to do with the engine, and refers to nothing that refers to it: only the collector would free both."""
+        (inspection, self.inspection), (engine, self._engine) = (self.inspection, NONE), (self._engine, None)
+        inspection.close()
+        if engine is not None:
+            engine.close()
 
     def pause_writing(self) -> None:
         """The client reads too slowly: the engine is not read either."""
@@ -177,8 +183,7 @@ class Client(asyncio.Protocol):
         """From now on everything goes to the engine, and what it sends to the client."""
         self._engine = engine
         if self._lost:
-            self.inspection.close()  # the one before was told of it
-            engine.close()
+            self._part()
         else:
             self._come()
             self._read_on()

@@ -324,6 +324,8 @@ class NativeEngine:
 
     async def _unary(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
         try:
+            if not self._turns.passes():
+                await self._turns.turn(partial(caller_key, call))
             answer = await self._rpcs.unary(method, call, request)
             if len(answer.body) > self._max_message_bytes:
                 raise too_large(len(answer.body), self._max_message_bytes)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,7 @@ from llm_schema_registry_server.transports.front.incomplete import IncompleteCal
 from llm_schema_registry_server.transports.front.inspection import Inspection
 from llm_schema_registry_server.transports.front.messages import UnpackedBytes
 from llm_schema_registry_server.transports.front.requests import RequestInspection
+from llm_schema_registry_server.transports.front.untaken import UntakenCalls
 from llm_schema_registry_server.transports.turns import CallTurns
 
 PING = b"\0\0\x08\x06\0\0\0\0\0" + bytes(8)
@@ -232,3 +234,89 @@ async def test_connections_that_end_together_are_ended_in_turns() -> None:
     assert max(turns.of_turns) <= MOST_UNITS
     for one in ends:
         one.engine.connection_lost(None)
+
+
+HEAD = b"\0\0\1\1\4\0\0"
+
+
+def begun(count: int, first: int = 0) -> bytes:
+    return b"".join(HEAD + (2 * n + 1).to_bytes(2, "big") + b"x" for n in range(first, first + count))
+
+
+class InOrder:
+    """An engine that takes up calls one after the other; `later` is what is to happen after some time."""
+
+    def __init__(self, most: int) -> None:
+        self.later = list[Callable[[], None]]()
+        self.untaken = UntakenCalls(most, lambda _, work: self.later.append(work))
+        self.turns = Counted()
+
+    def client(self, caller: str) -> Ends:
+        bounds = CallBounds(1 << 20, 100, lambda _: (), lambda: (), in_order=True)
+        unpacked, incomplete = UnpackedBytes(1, 1), IncompleteCalls(10_000)
+        inspection = CallInspection(
+            bounds, unpacked, incomplete, caller, lambda _: True, ("x-a", "b"), self.untaken
+        )
+        return Ends(self.turns, caller, inspection)
+
+    def heads(self, ends: Ends) -> int:
+        return ends.inner.written.count(b"x-a")
+
+    def time_passes(self) -> None:
+        works, self.later = self.later, []
+        for work in works:
+            work()
+
+
+async def test_an_engine_that_takes_up_calls_in_order_has_a_few_of_each_caller_before_it() -> None:
+    engine = InOrder(most=16)
+    greedy = [engine.client("10.0.0.1") for _ in range(3)]
+    for one in greedy:
+        one.client.data_received(PREFACE + begun(100))
+    other = engine.client("10.0.0.2")
+    other.client.data_received(PREFACE + begun(3))
+    assert sum(map(engine.heads, greedy)) == 16
+    assert not any(one.outer.reading for one in greedy)
+    assert engine.heads(other) == 3, "others may begin theirs"
+    assert other.outer.reading
+
+    for count in range(17, 301):
+        engine.untaken.take("10.0.0.1")
+        for _ in range(3):
+            await turn(engine.turns)
+        assert sum(map(engine.heads, greedy)) == count, "one for one"
+    assert all(one.outer.reading for one in greedy)
+    assert [one.inner.written.count(b"x") for one in greedy] == [200] * 3
+
+
+async def test_calls_that_an_engine_never_takes_up_hold_up_their_caller_for_a_moment_alone() -> None:
+    """It refuses some by itself, and of a connection that is gone nobody tells whose they were."""
+    engine = InOrder(most=16)
+    one, two = engine.client("10.0.0.1"), engine.client("10.0.0.1")
+    one.client.data_received(PREFACE + begun(40))
+    two.client.data_received(PREFACE + begun(5))
+    one.client.connection_lost(None)
+    engine.time_passes()
+    for _ in range(3):
+        await turn(engine.turns)
+    assert engine.heads(two) == 5
+
+    for _ in range(20):
+        engine.untaken.take("10.0.0.1")
+    engine.time_passes()
+    assert not engine.later
+    assert engine.untaken.room("10.0.0.1")
+    one.engine.connection_lost(None)
+
+
+async def test_as_long_as_the_engine_takes_some_up_the_others_wait() -> None:
+    engine = InOrder(most=4)
+    one = engine.client("10.0.0.1")
+    one.client.data_received(PREFACE + begun(40))
+    for count in (5, 6):
+        engine.untaken.take("10.0.0.1")
+        engine.time_passes()
+        await turn(engine.turns)
+        assert engine.heads(one) == count
+    engine.time_passes()
+    assert engine.heads(one) == 10, "none was taken up: it has none"

@@ -50,6 +50,7 @@ from .inspection import (
     worthless_frames,
 )
 from .messages import MOST_AT_ONCE, PREFIX_BYTES, Messages, TooLarge, UnpackedBytes
+from .untaken import UntakenCalls
 
 _BYTES_PER_COST = 1 << 20
 """What may come out of compressed messages at the cost of one call that is reset."""
@@ -83,11 +84,13 @@ class CallBounds:
     streams: int
     too_large: Callable[[int | None], Fields]
     crowded: Callable[[], Fields]
+    in_order: bool = False
+    """Whether the engine takes up calls in the order in which they come, whoever they are from (see UntakenCalls)."""
 
 
 class CallInspection(Inspection):
     """Of one connection of `caller`. `spend` notes what a caller does that is not needed, in calls that it resets, and whether there was
-    room for it. `field`: name and value that are added to the headers of every call."""
+    room for it. `field`: name and value that are added to the headers of every call. `untaken`: see UntakenCalls, where there is need of it."""
 
     def __init__(
         self,
@@ -97,7 +100,9 @@ class CallInspection(Inspection):
         caller: str,
         spend: Callable[[float], bool],
         field: tuple[str, str],
+        untaken: UntakenCalls | None = None,
     ) -> None:
+        self._untaken = untaken
         self._bounds, self._unpacked, self._caller, self._spend = bounds, unpacked, caller, spend
         self._incomplete = Incomplete(incomplete, caller)
         self._newest = 0  # stream that the client has begun
@@ -128,7 +133,7 @@ class CallInspection(Inspection):
 
     def incoming(self, data: bytes) -> bytes:
         """What goes to the engine. Raises Abuse."""
-        self.unfinished = False
+        self.unfinished, self.held, untaken = False, False, self._untaken
         if self._rest:
             data, self._rest = self._rest + data, b""
         at = 0
@@ -162,6 +167,9 @@ class CallInspection(Inspection):
                 break
             frames += 1
             high, low, kind, flags, stream = HEAD.unpack_from(data, at)
+            if untaken is not None and kind == HEADERS and not untaken.room(self._caller):
+                self.unfinished = self.held = True
+                break
             length = high << 8 | low
             end = at + HEAD_BYTES + length
             if kind == DATA:
@@ -220,6 +228,8 @@ class CallInspection(Inspection):
                     cost += COSTS[CONTINUATION]
                 elif (stream := stream & STREAM_BITS) > self._newest:
                     self._newest = stream
+                    if untaken is not None:
+                        untaken.give(self._caller)
                     if flags & END_STREAM:
                         cost += INCOMPLETE_COST
                     else:
@@ -294,6 +304,11 @@ class CallInspection(Inspection):
             data = data[:boundary] + due + data[boundary:]
         self._out_begun = self._out_begun or bool(data)
         return data
+
+    def when_room(self, go_on: Callable[[], None]) -> None:
+        """See Inspection."""
+        if self._untaken is not None:
+            self._untaken.wait(self._caller, go_on)
 
     def answers(self) -> bytes:
         """What is to be said, if it may be said here."""

@@ -77,6 +77,7 @@ class Client(asyncio.Protocol):
         self._lost = False
         self._engine_is_slow = False
         self._turn: WaitingCall | None = None
+        self._held = False
         self._cutting: asyncio.TimerHandle | None = None
         self._slowed: asyncio.TimerHandle | None = None
 
@@ -303,6 +304,7 @@ class Client(asyncio.Protocol):
             or self._closing
             or self._engine_is_slow
             or self._turn is not None
+            or self._held
             or self._slowed is not None
         ):
             self.transport.resume_reading()
@@ -317,7 +319,7 @@ class Client(asyncio.Protocol):
 
     def _come(self) -> None:
         """Something has come that is to be handed on, now or when it is this connection's turn."""
-        if self._turn is None:
+        if self._turn is None and not self._held:
             if self.turns.free:
                 self._hand_on_all()
             else:
@@ -339,9 +341,24 @@ class Client(asyncio.Protocol):
         while not self._engine_is_slow and (data := self._next()) is not None:
             if not self._hand_on(data):
                 return
+            if self.inspection.held:
+                self._await_room()
+                return
             if not self.turns.free and self._has_more:
                 self._await_turn()
                 return
+
+    def _await_room(self) -> None:
+        self._held = True
+        if not self._lost and not self._closing:
+            self.transport.pause_reading()
+            self.inspection.when_room(self._have_room)
+
+    def _have_room(self) -> None:
+        self._held = False
+        if not self._lost and not self._closing:
+            self._come()
+            self._read_on()
 
     @property
     def _has_more(self) -> bool:

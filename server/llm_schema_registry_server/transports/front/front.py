@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from ...calls.guards.queueing import address_key
 from ...calls.peer import Fronted
@@ -33,6 +34,7 @@ from .plain import tell
 from .refusals import reason_of
 from .refused import Refusals
 from .requests import RequestInspection
+from .untaken import UntakenCalls
 
 _LOG = logs.get("transports.front")
 _THREADS = 2
@@ -46,6 +48,8 @@ _CONNECTION_UNITS = 50
 """What it takes to take one and to connect it with the engine, in units of a turn of the loop."""
 _ACCEPT_AGAIN_SECONDS = 1.0
 """After so long new connections are taken again when there was no file descriptor for one."""
+_UNTAKEN = 4
+"""Calls of one address that an engine may have before it that it takes up in order: as many as keep it busy."""
 _JUNK_COST = 5.0
 """Of a connection that says something else than HTTP/2, in calls that are reset."""
 _UNPACKED_PER_CALLER, _UNPACKED = 4, 16
@@ -85,6 +89,11 @@ class Front:
         self._turns = CallTurns()
         self._refusals = Refusals(bounds.refusals_per_second)
         self._incomplete = IncompleteCalls(bounds.incomplete_calls)
+        self._untaken: UntakenCalls | None = None
+        if bounds.calls is not None and bounds.calls.in_order:
+            self._untaken = UntakenCalls(
+                _UNTAKEN, lambda s, work: asyncio.get_running_loop().call_later(s, work)
+            )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"tls-{listener}")
         self._stand_ins = StandIns()
         self._addresses: Counter[str] = Counter()
@@ -320,7 +329,9 @@ class Front:
         caller = client.connection if exempt else client.address
         if self._bounds.calls is not None:
             field = (self._ends.field, named)
-            return CallInspection(self._bounds.calls, self._unpacked, self._incomplete, caller, spend, field)
+            return CallInspection(
+                self._bounds.calls, self._unpacked, self._incomplete, caller, spend, field, self._untaken
+            )
         return RequestInspection(self._incomplete, caller, spend) if http2 and not exempt else NONE
 
     def _abused(self, client: Client, abuse: Abuse) -> None:
@@ -356,7 +367,9 @@ class Front:
             return
         host, port = engine.transport.get_extra_info("sockname")[:2]
         named = f"{host}:{port}"
-        self._ends.add(named, Fronted(client.connection, certificate, refused))
+        untaken, caller = self._untaken, client.connection if exempt else address
+        taken = partial(untaken.take, caller) if untaken is not None else None
+        self._ends.add(named, Fronted(client.connection, certificate, refused, taken=taken))
         client.inspection = self._inspection(client, named, http2=http2)
         client.join(engine)
 

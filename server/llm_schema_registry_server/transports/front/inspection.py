@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 FRAMES_PER_UNIT, UNPACKED_PER_UNIT = 32, 8192
 """Heads of frames, and bytes that come out of compressed messages, that take as long as one unit of a turn of the loop (turns.py)."""
 UNITS_AT_ONCE = 8
@@ -21,6 +23,8 @@ class Inspection:
 
     unfinished = False
     """Whether there is more to do before the client is read again: call `incoming` with nothing once there is room for it."""
+    held = False
+    """Whether that is so because the engine has not taken up what it was given: `when_room` tells when to go on."""
     units = 0.0
     """What has been looked at, in units of a turn of the loop; whoever counts them sets it back."""
 
@@ -35,6 +39,9 @@ class Inspection:
     def answers(self) -> bytes:
         """What the front itself has to say to the client now."""
         return b""
+
+    def when_room(self, go_on: Callable[[], None]) -> None:
+        """Calls a function once what is `held` may go on."""
 
     def leaving(self) -> None:
         """The client should take new calls elsewhere: `answers` says so, where its protocol can."""

@@ -279,8 +279,18 @@ async def test_an_engine_that_takes_up_calls_in_order_has_a_few_of_each_caller_b
     assert not any(one.outer.reading for one in greedy)
     assert engine.heads(other) == 3, "others may begin theirs"
     assert other.outer.reading
+    for _ in range(9):
+        engine.untaken.take("10.0.0.1")
+        await turn(engine.turns)
+    assert sum(map(engine.heads, greedy)) == 17, "two callers have equal shares"
+    for _ in range(3):
+        engine.untaken.take("10.0.0.2")
+    engine.untaken.take("10.0.0.1")
+    for _ in range(5):
+        await turn(engine.turns)
+    assert sum(map(engine.heads, greedy)) == 17 + 9, "one has all of them"
 
-    for count in range(17, 301):
+    for count in range(27, 301):
         engine.untaken.take("10.0.0.1")
         for _ in range(3):
             await turn(engine.turns)

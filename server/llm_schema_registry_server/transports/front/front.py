@@ -48,8 +48,8 @@ _CONNECTION_UNITS = 50
 """What it takes to take one and to connect it with the engine, in units of a turn of the loop."""
 _ACCEPT_AGAIN_SECONDS = 1.0
 """After so long new connections are taken again when there was no file descriptor for one."""
-_UNTAKEN = 4
-"""Calls of one address that an engine may have before it that it takes up in order: as many as keep it busy."""
+_UNTAKEN = 48
+"""Calls that an engine may have before it that it takes up in order: as many as keep it busy."""
 _JUNK_COST = 5.0
 """Of a connection that says something else than HTTP/2, in calls that are reset."""
 _UNPACKED_PER_CALLER, _UNPACKED = 4, 16

@@ -11,11 +11,14 @@ from collections.abc import Callable
 _SECONDS = 0.25
 """After so long, a caller of whom the engine has taken up none has none there: it refused them, or their connection is gone."""
 
+_LEAST = 3
+
 Later = Callable[[float, Callable[[], None]], object]
 
 
 class UntakenCalls:
-    """Those of all connections: at most `most` of each caller; who has more to give waits. later: calls a function after some seconds."""
+    """Those of all connections: some `most`, of which callers have equal shares, three calls at least; who has more to give waits. later:
+    calls a function after some seconds."""
 
     def __init__(self, most: int, later: Later) -> None:
         self._most, self._later = most, later
@@ -25,7 +28,7 @@ class UntakenCalls:
 
     def room(self, caller: str) -> bool:
         """Whether one more of a caller may be given."""
-        return self._given[caller] < self._most if caller in self._given else True
+        return self._given.get(caller, 0) < self._share
 
     def give(self, caller: str) -> None:
         """The engine is given one."""
@@ -52,6 +55,10 @@ class UntakenCalls:
                 self._look_after(caller)
         waiting.append(go_on)
 
+    @property
+    def _share(self) -> int:
+        return max(_LEAST, self._most // max(1, len(self._given)))
+
     def _look_after(self, caller: str) -> None:
         self._taken[caller] = 0
         self._later(_SECONDS, lambda: self._look(caller))
@@ -68,7 +75,7 @@ class UntakenCalls:
 
     def _go_on(self, caller: str) -> None:
         waiting = self._waiting[caller]
-        for _ in range(min(len(waiting), self._most - self._given.get(caller, 0))):
+        for _ in range(min(len(waiting), self._share - self._given.get(caller, 0))):
             waiting.popleft()()
         if not waiting and self._waiting.get(caller) is waiting:
             del self._waiting[caller]

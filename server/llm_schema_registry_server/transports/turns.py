@@ -20,7 +20,7 @@ _UNIT_BYTES = 128
 _UNIT_SECONDS = 20e-6
 _MOST, _LEAST, _STEP = 256, 4 * TASK_UNITS, 32
 # A registration passes a dozen turns of the loop: what one takes beside a flood of other calls, it waits for a dozen times.
-_SHORT_SECONDS, _LONG_SECONDS = 0.00075, 0.0015
+_SHORT_SECONDS, _LONG_SECONDS = 0.001, 0.002
 _UP, _DOWN = 1 / 2, 1 / 16
 """How far what is known of a kind of call follows one that took more, and one that took less."""
 

@@ -69,7 +69,10 @@ def server(
     request: pytest.FixtureRequest, home: TlsHome, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
     server = home.start(
-        str(tmp_path_factory.mktemp(request.param)), GRPC__ENGINE=request.param, GRPC__RESETS_PER_SECOND="5"
+        str(tmp_path_factory.mktemp(request.param)),
+        GRPC__ENGINE=request.param,
+        GRPC__RESETS_PER_SECOND="5",
+        GRPC__INCOMPLETE_CALLS_PER_ADDRESS="100",
     )
     yield server
     assert server.stop() == 0
@@ -96,6 +99,30 @@ def test_who_sends_frames_that_carry_nothing_is_cut(
             pass
     attacker.socket.close()
 
+    assert honest.call("HealthCheck", empty_pb2.Empty())
+    honest.close()
+
+
+@pytest.mark.parametrize("port", ["grpc", "http"])
+def test_who_begins_requests_that_never_come_is_cut(home: TlsHome, server: ServerProcess, port: str) -> None:
+    honest = home.grpc(server)
+    source = f"127.0.3.{1 + (port == 'http')}"
+    attacker = RawHttp2(server.ports[port], source, context=home.context())
+    attacker.socket.settimeout(20)
+    with suppress(ConnectionError, ssl.SSLError):
+        for _ in range(2_000):
+            attacker.send(HEADERS, END_HEADERS, attacker.begin(METHOD))
+        while attacker.socket.recv(1 << 16):  # a TimeoutError when it is not cut
+            pass
+    attacker.socket.close()
+
+    def lines() -> list[dict[str, Any]]:
+        return [e for e in server.events("connections_cut") if e["peer"].startswith(f"{source}:")]
+
+    until(lines)
+    # Over HTTP they may be refused before: each then counts as one that was reset.
+    bounds = {"grpc.incomplete_calls_per_address", *(["grpc.resets_per_second"] if port == "http" else [])}
+    assert lines()[0]["setting"] in bounds
     assert honest.call("HealthCheck", empty_pb2.Empty())
     honest.close()
 

@@ -616,3 +616,22 @@ def test_many_small_frames_are_looked_at_in_turns() -> None:
 
     assert world.turns >= 4
     assert [frame.kind for frame in world.engine].count(PING) == len(pings)
+
+
+def test_a_call_that_is_reset_costs_less_once_its_answer_has_begun() -> None:
+    """So every client leaves a stream."""
+    world = World().send(written([f for n in range(2) for f in call(2 * n + 1, message(b"text"))]))
+    world.inspection.outgoing(Frame(HEADERS, END_HEADERS, 1, b"an answer begins").write())
+    world.inspection.incoming(Frame(RST, 0, 1, bytes(4)).write())
+    assert world.spent == 0.25
+    world.inspection.incoming(Frame(RST, 0, 3, bytes(4)).write())
+    assert world.spent == 1.25
+
+
+def test_empty_messages_are_looked_at_in_pieces() -> None:
+    """A frame may hold thousands of them, and each takes as long as a frame."""
+    content = message(b"") * 3_000
+    frames = [Frame(HEADERS, END_HEADERS, 1, b"x"), Frame(DATA, END_STREAM, 1, content)]
+    world = World().send(written(frames))
+    assert world.turns >= 3_000 // 256
+    assert joined(world.engine) == joined(expected(frames))

@@ -151,10 +151,37 @@ def clear(
         GRPC__ENGINE=request.param,
         GRPC__FRONT="on",
         GRPC__RESETS_PER_SECOND="5",
+        TLS__HANDSHAKE_SECONDS="1",
     )
     yield server
     assert server.stop() == 0
     assert server.events("call_crashed") == []
+
+
+def is_closed(server: ServerProcess, source: str, said: bytes) -> bool:
+    """Whether a connection on which this is said is closed and nothing answered; raises TimeoutError when it stays open."""
+    with (
+        suppress(ConnectionError),
+        socket.create_connection(("127.0.0.1", server.ports["grpc"]), 20, (source, 0)) as made,
+    ):
+        made.sendall(said)
+        return made.recv(1) == b""
+    return True
+
+
+@pytest.mark.parametrize("said", [b"", b"PRI * HTTP/2"])
+def test_who_does_not_say_that_it_speaks_http_2_is_closed(clear: ServerProcess, said: bytes) -> None:
+    assert is_closed(clear, "127.0.4.1", said)
+
+
+def test_who_says_something_else_again_and_again_is_not_let_in_for_a_while(clear: ServerProcess) -> None:
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + bytes([SETTINGS]) + bytes(5)
+    assert not is_closed(clear, "127.0.4.2", preface)
+    for _ in range(10):
+        assert is_closed(clear, "127.0.4.2", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert is_closed(clear, "127.0.4.2", preface)
+    assert not is_closed(clear, "127.0.4.3", preface), "others are"
+    assert [e for e in clear.events("connections_cut") if e["why"] == "another protocol"]
 
 
 @pytest.mark.parametrize("name", ATTACKS)

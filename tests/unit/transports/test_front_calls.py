@@ -635,3 +635,14 @@ def test_empty_messages_are_looked_at_in_pieces() -> None:
     world = World().send(written(frames))
     assert world.turns >= 3_000 // 256
     assert joined(world.engine) == joined(expected(frames))
+
+
+@pytest.mark.parametrize("piece", [13, 10_000])
+def test_a_block_of_headers_that_does_not_end_is_cut(piece: int) -> None:
+    frames = [Frame(HEADERS, 0, 1, bytes(16_384)), *[Frame(CONTINUATION, 0, 1, bytes(256))] * 1000]
+    world = World()
+    with pytest.raises(Abuse, match="longer than 65536 bytes"):
+        world.send(*cuts(written(frames), piece))
+    assert len(world.out) <= 65_536 + 9 * 200
+    several = [f for n in range(10) for f in (Frame(HEADERS, END_HEADERS, 2 * n + 1, bytes(16_384)),)]
+    World().send(*cuts(written(several), piece))

@@ -66,6 +66,8 @@ _LEFT_COST = 0.25
 _COST_AT_ONCE = 16.0
 """What may be spent before it is asked whether there is room for it."""
 _FRAMES_AT_ONCE = UNITS_AT_ONCE * FRAMES_PER_UNIT
+_BLOCK_BYTES = 64 * 1024
+"""Of the headers of a call, as they are sent. The engines allow 16 KiB, and grpcio makes an object of each field before it says so."""
 _MOST_WINDOW = 0x7FFF_FFFF
 
 _PASS, _CHECK, _DROP, _BLANK = range(4)
@@ -105,6 +107,7 @@ class CallInspection(Inspection):
         self._untaken = untaken
         self._bounds, self._unpacked, self._caller, self._spend = bounds, unpacked, caller, spend
         self._incomplete = Incomplete(incomplete, caller)
+        self._block = 0  # bytes of the block of headers that has come last
         self._newest = 0  # stream that the client has begun
         self._field = fields((field,))
         self.unfinished = False
@@ -207,6 +210,9 @@ class CallInspection(Inspection):
                 at, mark = self._payload(data, at + HEAD_BYTES, mark, out, at)
                 continue
             if kind in (HEADERS, CONTINUATION):
+                self._block = length if kind == HEADERS else self._block + length
+                if self._block > _BLOCK_BYTES:
+                    raise Abuse(f"a block of headers is longer than {_BLOCK_BYTES} bytes")
                 if flags & END_HEADERS:
                     if end <= size and not flags & PADDED and length + len(field) <= LEAST_FRAME_BYTES:
                         out += (

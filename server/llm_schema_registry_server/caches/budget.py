@@ -27,6 +27,7 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._caches: list[Holder] = []
+        self._most = 0  # they hold no more than this: what they held when it was last counted, and all that was put in since
 
     def join(self, cache: Holder) -> None:
         self._caches.append(cache)
@@ -44,7 +45,11 @@ class Budget:
         """Whether `cache` may take so much more without driving anything out of itself: what it is entitled to, or what the others leave."""
         return cache.held + size <= self.limit // len(self._caches) or self.held + size <= self.limit
 
-    def settle(self) -> None:
-        """Make room after something was put in."""
-        while self.held > self.limit:
+    def settle(self, size: int) -> None:
+        """Make room after a value of that size was put in."""
+        self._most += size
+        if self._most <= self.limit:
+            return
+        while (held := self.held) > self.limit:
             max(self._caches, key=lambda cache: cache.held).evict()
+        self._most = held

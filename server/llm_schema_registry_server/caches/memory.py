@@ -61,7 +61,7 @@ class MemoryCache(Generic[K, V]):
             return
         self._entries[key] = value, size
         self._held += size
-        self._budget.settle()
+        self._budget.settle(size)
 
     def put_if_room(self, key: K, value: V) -> None:
         """As `put`, unless something of this cache would have to be evicted for it."""

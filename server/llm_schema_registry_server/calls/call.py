@@ -61,7 +61,7 @@ async def _nothing() -> None:
     """What `ready` does on a wire that tells its caller anyway, and `each_request` where requests are not counted."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Call:
     """One call in flight.
 
@@ -78,6 +78,9 @@ class Call:
 
     `resume_revision` is where a subscription goes on when it breaks here: everything before it was handed to the wire.
     `outcome` is None until the call has ended; a guard finds it when it is left.
+
+    What a call has only once something has happened to it is a default of the class until then (`init=False`, and no slots): a call is
+    made for each cached answer, and would take half as long again to fill in.
     """
 
     operation: Operation
@@ -88,52 +91,50 @@ class Call:
     deadline: float | None = None
     proxies: TrustedProxies = NO_PROXIES
     principal: Principal = NOBODY
-    response_metadata: dict[str, str] = field(default_factory=dict)
-    ready: Callable[[], Awaitable[None]] = _nothing
-    push: Callable[[Any], Pushed] | None = None
-    resources: Resources = ()
+    response_metadata: dict[str, str] = field(default_factory=dict, init=False)
+    ready: Callable[[], Awaitable[None]] = field(default=staticmethod(_nothing), init=False)
+    push: Callable[[Any], Pushed] | None = field(default=None, init=False)
+    resources: Resources = field(default=(), init=False)
     """What the call touches, as far as it is known."""
-    named: int = 0
+    named: int = field(default=0, init=False)
     """How many of `resources`, the first ones, the request itself names; of a stream of requests none."""
-    complete: bool = False
+    complete: bool = field(default=False, init=False)
     """Whether `resources` are all that the call touches, because its answer is kept. A guard that sets it to False has the
     answer computed, as if it were not kept."""
-    kept: bool = False
+    kept: bool = field(default=False, init=False)
     """Whether the answer was there before the call came."""
-    schema_id: str = ""
-    outcome: Outcome | None = None
-    resume_revision: str | None = None
-    watchers: tuple[Callable[[Resource], None], ...] = ()
+    schema_id: str = field(default="", init=False)
+    outcome: Outcome | None = field(default=None, init=False)
+    resume_revision: str | None = field(default=None, init=False)
+    watchers: tuple[Callable[[Resource], None], ...] = field(default=(), init=False)
     """Who sees each resource that a handler names; see `watch`."""
-    began: float = field(default_factory=time.perf_counter)
+    began: float = field(default_factory=time.perf_counter, init=False)
     """When its head was read, a point of time.perf_counter()."""
-    traceparent: str = ""
+    traceparent: str = field(default="", init=False)
     """Its span, when it is traced (W3C Trace Context)."""
-    route: tuple[str, str] | None = None
+    route: tuple[str, str] | None = field(default=None, init=False)
     """Verb and path template, where a face has such (HTTP)."""
-    own_metadata: tuple[tuple[str, str], ...] = ()
+    own_metadata: tuple[tuple[str, str], ...] = field(default=(), init=False)
     """What goes out beside `response_metadata`, also with a kept answer and with a failure, because it is about this call alone:
     what is left of a rate limit."""
-    counted: bool = False
+    counted: bool = field(default=False, init=False)
     """Whether the call has been counted against a rate limit."""
-    each_request: Callable[[], Awaitable[None]] = _nothing
+    each_request: Callable[[], Awaitable[None]] = field(default=staticmethod(_nothing), init=False)
     """To be awaited for each request of a stream of them, before anything is done for it. Raises what refuses it."""
-    guesses: bool = False
+    guesses: bool = field(default=False, init=False)
     """Whether it is refused because its caller has shown wrong credentials too often."""
-    principal_changed: Callable[[], None] = _no_matter
+    principal_changed: Callable[[], None] = field(default=staticmethod(_no_matter), init=False)
     """To be called when a stream has got another principal: what it may do is decided anew."""
-    waits: Callable[[], None] | None = None
+    waits: Callable[[], None] | None = field(default=None, init=False)
     """Lets the wait that a stream is in now go by the deadline as it is now; None when it is in none."""
-    answering: bool = False
+    answering: bool = field(default=False, init=False)
     """Whether a message of a stream went to the wire: a client can end such a stream only by resetting it."""
-    _peer: Peer | None = None
-    _rights: Rights | None = None
-    selectors: tuple[Callable[[Resource], bool], ...] = field(
-        default=(), init=False, repr=False, compare=False
-    )
+    _peer: Peer | None = field(default=None, init=False, repr=False)
+    _rights: Rights | None = field(default=None, init=False, repr=False)
+    selectors: tuple[Callable[[Resource], bool], ...] = field(default=(), init=False, repr=False)
     # Set when it is first needed: a cached answer does without, and making its call is on the hot path.
-    _touched: set[Resource] = field(init=False, repr=False, compare=False)
-    _refused: Resources = field(default=(), init=False, repr=False, compare=False)
+    _touched: set[Resource] = field(init=False, repr=False)
+    _refused: Resources = field(default=(), init=False, repr=False)
 
     @property
     def request_id(self) -> str:

@@ -127,7 +127,10 @@ class Pipeline:
             return None
         full_key = (call.face, operation.id, key)
         answer = self.answers.lookup(full_key)
-        if answer is None or not self._passes(call, answer.resources, answer.named):
+        if answer is None:
+            return None
+        call.resources, call.named, call.complete = answer.resources, answer.named, True
+        if not self._passes(call):
             return None
         call.outcome, call.kept = OK, True
         for answered in self._answered:
@@ -141,7 +144,10 @@ class Pipeline:
         if self._in_full or NO_CACHE in call.metadata or MIN_REVISION in call.metadata:
             return None
         found = quick(request)
-        if found is None or not self._passes(call, found.resources, found.named):
+        if found is None:
+            return None
+        call.resources, call.named, call.complete = found.resources, found.named, True
+        if not self._passes(call):
             return None
         try:
             answer = found.compute()
@@ -155,9 +161,8 @@ class Pipeline:
             answered(call)
         return answer
 
-    def _passes(self, call: Call, resources: Resources, named: int) -> bool:
-        """Whether the guards let a call pass that touches these and nothing else, without waiting."""
-        call.resources, call.named, call.complete = resources, named, True
+    def _passes(self, call: Call) -> bool:
+        """Whether the guards let a call pass whose resources are complete, without waiting."""
         try:
             for quick in self._passing:
                 if not quick(call):

@@ -117,11 +117,12 @@ class _CompiledVersions(LRUCache[_Key, CompiledVersion]):
         return self._budget.has_room(self, size)
 
     def __setitem__(self, key: _Key, entry: CompiledVersion) -> None:
-        if self.getsizeof(entry) > self._budget.largest:
+        size = self.getsizeof(entry)
+        if size > self._budget.largest:
             return
         super().__setitem__(key, entry)
         self._keys.setdefault(entry.version.subject, set()).add(key)
-        self._budget.settle()
+        self._budget.settle(math.ceil(size))
 
     def popitem(self) -> tuple[_Key, CompiledVersion]:
         key, entry = super().popitem()

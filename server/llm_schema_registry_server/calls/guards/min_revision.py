@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from ..call import Call
-from ..guard import QUICK, Guard, Rank
+from ..guard import Guard, Rank, not_needed
 
 MIN_REVISION = "x-registry-min-revision"
 """Metadata (gRPC) or header (HTTP): the revision that a write answered with in x-registry-revision."""
@@ -14,7 +14,8 @@ MIN_REVISION = "x-registry-min-revision"
 class MinRevision:
     """`reach` waits for a revision token; the call's deadline bounds it. Raises what it raises (RevisionUnknown)."""
 
-    rank, on_cached = Rank.MIN_REVISION, QUICK
+    rank = Rank.MIN_REVISION
+    on_cached = not_needed("the pipeline looks for no cached answer when a revision is asked for", quick=True)
 
     def __init__(self, reach: Callable[[str], Awaitable[None]]) -> None:
         self._reach = reach

@@ -69,8 +69,11 @@ class translated:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None or not isinstance(error, sqlite3.Error):
-            return
+        if isinstance(error, sqlite3.Error):
+            self.fail(error)
+
+    def fail(self, error: sqlite3.Error) -> None:
+        """Raises what stands for the error; returns where it is one that passes unchanged."""
         translated_error = _error_of(error, self._file)
         if translated_error is None:
             return

@@ -10,9 +10,9 @@ Invariant: when a group is open and nobody holds the lock, a committer task is w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from types import TracebackType
 
 from ...errors import RegistryError, StorageUnavailable
 from ...model.timestamps import Clock
@@ -20,6 +20,8 @@ from ..change_signal import ChangeSignal
 from ..completion import run_to_completion
 from ..vocabulary import Vocabulary
 from ..waking import in_turns
+from .pending_words import MOST_BYTES, PendingWords
+from .recent_changes import RecentChanges, Row
 from .session import Session
 from .watching import FileWatch
 from .writing import SqliteWriteTx
@@ -31,9 +33,13 @@ MOST = 128
 class WriteGroup:
     """Transactions that become durable together. `done` has a result when they are, an exception when they are not."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: PendingWords) -> None:
+        self.words = words
         self.members = 0
         self.newest_change = 0
+        self.changes: list[Row] = []
+        self.appends_only = True
+        """Whether `changes` are all that its members have done to the log."""
         self.committer: asyncio.Task[None] | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting: list[asyncio.Future[None]] = []
@@ -74,12 +80,17 @@ class Writer:
         self._watch = watch
         self._lock_seconds = lock_seconds
         self._vocabulary = Vocabulary()
+        self.recent = RecentChanges()
         self._lock = asyncio.Lock()
         self._waiting = 0
         self._group: WriteGroup | None = None
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[SqliteWriteTx]:
+    def transaction(self) -> AbstractAsyncContextManager[SqliteWriteTx]:
+        """A transaction, begun when those before it have ended; it is durable when the block has been left."""
+        return _Transaction(self)
+
+    async def enter(self) -> tuple[WriteGroup, SqliteWriteTx]:
+        """Takes the lock and begins a member of the group that is open, or of a new one."""
         self._waiting += 1
         try:
             await self._lock.acquire()
@@ -87,16 +98,25 @@ class Writer:
             self._waiting -= 1
         try:
             group = await self._join()
-            tx = SqliteWriteTx(self._session, self._vocabulary, self._clock)
+            return group, SqliteWriteTx(self._session, self._vocabulary, group.words, self._clock)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    async def leave(self, group: WriteGroup, tx: SqliteWriteTx) -> None:
+        """Ends a member that went well, gives the lock away, and waits until it is durable."""
+        try:
             try:
-                yield tx
                 self._session.run("RELEASE member")
             except BaseException:
                 self._undo(group)
                 raise
+            group.words.kept()
             group.members += 1
             group.newest_change = max(group.newest_change, tx.appended)
-            if self._waiting == 0 or group.members >= MOST:
+            group.changes += tx.change_rows
+            group.appends_only = group.appends_only and tx.appends_only
+            if self._waiting == 0 or group.members >= MOST or group.words.size >= MOST_BYTES:
                 await run_to_completion(self._commit(group))
             elif group.committer is None:
                 group.committer = asyncio.create_task(self._commit_when_free(group))
@@ -104,6 +124,13 @@ class Writer:
             self._lock.release()
         await group.durable()
         self._vocabulary.committed(tx.new_words)
+
+    def give_up(self, group: WriteGroup) -> None:
+        """Undoes a member that failed, and gives the lock away."""
+        try:
+            self._undo(group)
+        finally:
+            self._lock.release()
 
     async def idle(self) -> None:
         """Return when all earlier transactions are committed or rolled back."""
@@ -114,7 +141,7 @@ class Writer:
     async def _join(self) -> WriteGroup:
         if self._group is None:
             await self._session.begin("BEGIN IMMEDIATE", self._lock_seconds)
-            self._group = WriteGroup()
+            self._group = WriteGroup(PendingWords(self._session.raw))
         try:
             self._session.run("SAVEPOINT member")
         except RegistryError as error:
@@ -137,6 +164,7 @@ class Writer:
         except RegistryError as error:
             self._fail(group, error)
             raise
+        group.words.undone()
         if group.members == 0:
             self._group = None
             self._session.rollback()
@@ -148,20 +176,45 @@ class Writer:
 
     async def _commit(self, group: WriteGroup) -> None:
         try:
-            await self._session.in_thread(self._commit_in_thread)
+            await self._session.in_thread(partial(self._commit_in_thread, group))
         except RegistryError as error:
             self._fail(group, error)
             return
         self._group = None
         self._watch.wrote()
+        if group.appends_only:
+            self.recent.committed(group.changes)
+        else:
+            self.recent.forget()
         self._signal.advance(group.newest_change)
         group.done.set_result(None)
 
-    def _commit_in_thread(self) -> None:
+    def _commit_in_thread(self, group: WriteGroup) -> None:
         self._watch.check()
+        group.words.run()
         self._session.raw.execute("COMMIT")
 
     def _fail(self, group: WriteGroup, error: RegistryError) -> None:
         self._group = None
         group.done.set_exception(error)
         self._session.rollback()
+
+
+class _Transaction(AbstractAsyncContextManager[SqliteWriteTx]):
+    # A class, for each write takes one: what contextlib makes of a generator costs more.
+    __slots__ = ("_group", "_tx", "_writer")
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def __aenter__(self) -> SqliteWriteTx:
+        self._group, self._tx = await self._writer.enter()
+        return self._tx
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self._writer.leave(self._group, self._tx)
+        else:
+            self._writer.give_up(self._group)

@@ -48,6 +48,8 @@ class Session:
         self._interruptible = interruptible
         self._translated = translated(file)
         self.remembered = Remembered() if remembered is None else remembered
+        self.before_lists: Callable[[], None] = _nothing
+        """Called before `ordered` and `search` run, in the same thread: writes what they may have to see."""
 
     def tell(self, note: Callable[[RegistryError], None]) -> None:
         """Call `note` with every failure to read or write the file from now on."""
@@ -55,17 +57,32 @@ class Session:
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute a small statement in the loop."""
-        with tracing.statement(_SYSTEM, sql), self._translated:
+        if tracing.current() is not None:
+            with tracing.statement(_SYSTEM, sql), self._translated:
+                return self.raw.execute(sql, parameters)
+        try:  # without contexts: a registration has a dozen of these
             return self.raw.execute(sql, parameters)
+        except sqlite3.Error as error:
+            self._translated.fail(error)
+            raise
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row of a point look-up, or None."""
-        with tracing.statement(_SYSTEM, sql), self._translated:
-            try:
-                return self.raw.execute(sql, parameters).fetchone()
-            except sqlite3.OperationalError as error:
-                self._take_bytes(error)
+        if tracing.current() is not None:
+            with tracing.statement(_SYSTEM, sql), self._translated:
+                return self._row(sql, parameters)
+        try:
+            return self._row(sql, parameters)
+        except sqlite3.Error as error:
+            self._translated.fail(error)
+            raise
+
+    def _row(self, sql: str, parameters: Sequence[Any]) -> Any:
+        try:
             return self.raw.execute(sql, parameters).fetchone()
+        except sqlite3.OperationalError as error:
+            self._take_bytes(error)
+        return self.raw.execute(sql, parameters).fetchone()
 
     async def ordered(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         """All rows of a query that an index answers in order; a long tail is fetched in a thread."""
@@ -78,6 +95,7 @@ class Session:
 
     async def _ordered(self, sql: str, parameters: Sequence[Any], decode: Callable[[Any], T]) -> list[T]:
         with self._translated:
+            self.before_lists()
             cursor = self.raw.execute(sql, parameters)
         # Closed whatever happens: an open one keeps the connection at the state of the file that its transaction saw, also
         # after the rollback, and the traceback of an error keeps it open.
@@ -92,6 +110,7 @@ class Session:
         """All rows of a query that may take long, in a thread from the start."""
 
         def rows() -> list[T]:
+            self.before_lists()
             with closing(self.raw.execute(sql, parameters)) as cursor:
                 return [decode(row) for row in cursor]
 
@@ -139,6 +158,10 @@ class Session:
         """Roll the open transaction back; does nothing when SQLite has done so already."""
         if self.raw.in_transaction:
             self.run("ROLLBACK")
+
+
+def _nothing() -> None:
+    """What comes before a list where nothing waits to be written."""
 
 
 def _text_or_bytes(cell: bytes) -> str | bytes:

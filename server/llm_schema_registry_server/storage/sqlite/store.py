@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Literal
 
 from ...errors import RegistryError, StorageDamaged, StorageUnavailable
@@ -23,7 +24,7 @@ from ..change_signal import ChangeSignal
 from ..read_queue import ReadQueue
 from ..remembered import Remembered
 from ..store import ReadTx
-from ..values import Precondition, SubjectSnapshot
+from ..values import LogPage, Precondition, SubjectSnapshot
 from . import queries
 from .errors import is_busy, translated
 from .group import MOST, Writer
@@ -47,6 +48,68 @@ class _Opened:
     watch: FileWatch
     sessions: tuple[Session, ...]
     idle_readers: asyncio.LifoQueue[Session]
+
+
+class _Reading(AbstractAsyncContextManager[SqliteReadTx]):
+    """A read transaction on one of the readers, in its turn."""
+
+    # Classes, for each call takes such a one: what contextlib makes of a generator costs more.
+    __slots__ = ("_idle", "_lock_seconds", "_session", "_turn")
+
+    def __init__(
+        self,
+        turn: AbstractAsyncContextManager[None],
+        idle: asyncio.LifoQueue[Session],
+        lock_seconds: float,
+    ) -> None:
+        self._turn, self._idle, self._lock_seconds = turn, idle, lock_seconds
+
+    async def __aenter__(self) -> SqliteReadTx:
+        await self._turn.__aenter__()
+        self._session = session = self._idle.get_nowait()  # there is one for each turn
+        try:
+            await session.begin("BEGIN", self._lock_seconds)
+            session.row(queries.REGISTRY_ID)  # the first SELECT fixes what the transaction sees
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return SqliteReadTx(session)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._session.rollback()
+        finally:
+            self._idle.put_nowait(self._session)
+            await self._turn.__aexit__(kind, error, trace)
+
+
+class _Writing(AbstractAsyncContextManager[SqliteWriteTx]):
+    """A write transaction, in its turn."""
+
+    __slots__ = ("_transaction", "_turn")
+
+    def __init__(
+        self, turn: AbstractAsyncContextManager[None], transaction: AbstractAsyncContextManager[SqliteWriteTx]
+    ) -> None:
+        self._turn, self._transaction = turn, transaction
+
+    async def __aenter__(self) -> SqliteWriteTx:
+        await self._turn.__aenter__()
+        try:
+            return await self._transaction.__aenter__()
+        except BaseException as error:
+            await self._turn.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._transaction.__aexit__(kind, error, trace)
+        finally:
+            await self._turn.__aexit__(kind, error, trace)
 
 
 class SqliteStore(TransactionBackedStore):
@@ -131,25 +194,14 @@ class SqliteStore(TransactionBackedStore):
     def read(self) -> AbstractAsyncContextManager[SqliteReadTx]:
         return self._read(lists=False)
 
-    @asynccontextmanager
-    async def _read(self, *, lists: bool) -> AsyncIterator[SqliteReadTx]:
-        idle = self._resources.idle_readers
-        async with self._turns.turn(lists=lists):
-            session = idle.get_nowait()  # there is one for each turn
-            try:
-                await session.begin("BEGIN", self._lock_seconds)
-                try:
-                    session.row(queries.REGISTRY_ID)  # the first SELECT fixes what the transaction sees
-                    yield SqliteReadTx(session)
-                finally:
-                    session.rollback()
-            finally:
-                idle.put_nowait(session)
+    def _read(self, *, lists: bool) -> AbstractAsyncContextManager[SqliteReadTx]:
+        return _Reading(self._turns.turn(lists=lists), self._resources.idle_readers, self._lock_seconds)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[SqliteWriteTx]:
-        async with self._writes.callers_turn(), self._resources.writer.transaction() as tx:
-            yield tx
+    def write(self) -> AbstractAsyncContextManager[SqliteWriteTx]:
+        return _Writing(self._writes.callers_turn(), self._resources.writer.transaction())
+
+    async def log_page(self, after: int, limit: int) -> LogPage:
+        return self._resources.writer.recent.page(after, limit) or await super().log_page(after, limit)
 
     async def subject_snapshot(
         self, subject: Subject, scopes: Sequence[str], identity: str
@@ -191,6 +243,7 @@ class SqliteStore(TransactionBackedStore):
             self._resources.registry_id = await reading.registry_id()
 
     async def wait_for_change(self, after: int, timeout: float) -> None:
+        self._resources.writer.recent.read(after)
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         while not await self._signal.wait(after, min(self._poll, end - loop.time())) and loop.time() < end:

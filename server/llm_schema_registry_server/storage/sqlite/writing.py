@@ -29,6 +29,7 @@ from .access import SqliteAccessWrite
 from .audit import SqliteAuditWrite
 from .credentials import SqliteCredentialsWrite
 from .outcomes import SqliteOutcomesWrite
+from .pending_words import PendingWords
 from .profiles import SqliteProfilesWrite
 from .reading import SqliteReadTx
 from .session import FEW, Session
@@ -51,10 +52,16 @@ class SqliteWriteTx(
 ):
     """See store.WriteTx for the meaning of each method. There is one at a time, so subjects need no lock."""
 
-    def __init__(self, session: Session, vocabulary: Vocabulary, clock: Clock) -> None:
+    def __init__(self, session: Session, vocabulary: Vocabulary, words: PendingWords, clock: Clock) -> None:
         super().__init__(session)
+        self._words = words
+        session.before_lists = words.run
         self._clock = clock
         self.appended = 0
+        self.change_rows: list[tuple[Any, ...]] = []
+        """What was appended one by one: sequence and cells of each."""
+        self.appends_only = True
+        """Whether `change_rows` are all that was done to the log."""
         self.new_words: set[str] = set()
         self._vocabulary = vocabulary
 
@@ -94,7 +101,9 @@ class SqliteWriteTx(
         await self._sized(size, lambda: self._session.run(queries.REPLACE_CONTENT, cells))
 
     async def append_change(self, change: Change) -> int:
-        self.appended = self._session.run(queries.APPEND_CHANGE, rows.change_row(change)).lastrowid or 0
+        cells = rows.change_row(change)
+        self.appended = self._session.run(queries.APPEND_CHANGE, cells).lastrowid or 0
+        self.change_rows.append((self.appended, *cells))
         return self.appended
 
     async def append_changes(self, changes: Sequence[Change]) -> Sequence[int]:
@@ -103,12 +112,14 @@ class SqliteWriteTx(
             return self._session.run(queries.APPEND_CHANGES, (given,)).lastrowid or 0
 
         if changes:
+            self.appends_only = False  # not by one statement for each
             self.appended = await self._many(len(changes), append)
         return range(self.appended - len(changes) + 1, self.appended + 1)
 
     async def compact_changes(self, upto: int) -> bool:
         oldest, newest = await self.change_bounds()
         floor = max(oldest, min(upto, newest))
+        self.appends_only = False
         await self._session.in_thread(lambda: self._session.run(queries.FORGET_CHANGES, (floor,)))
         self._session.run(queries.SET_COMPACTED, (str(floor),))
         return True
@@ -159,9 +170,13 @@ class SqliteWriteTx(
         for label in search.labels(version.tags, version.metadata.items()):
             run(queries.INSERT_LABEL, (label, row_id))
         about, named = search.about_words(version), search.name_words(names)
-        run(queries.INSERT_WORDS, (row_id, _text(about), _text(named)))
+        self._words.add(queries.INSERT_WORDS, (row_id, _text(about), _text(named)))
         run(queries.PUT_TITLE, (row_id, ranking.title(version)))
         self._add_words(about | named)
+
+    async def names(self, schema_id: str) -> Sequence[str]:
+        self._words.run()
+        return await super().names(schema_id)
 
     async def context_usage(self, context: str) -> ContextUsage:
         row = self._session.row(queries.CONTEXT_USAGE, (context,))
@@ -195,7 +210,7 @@ class SqliteWriteTx(
             run(queries.PUT_TITLE, (row_id, ranking.title(replace(version, subject=known.subject))))
         words = search.about_words(replace(version, subject=known.subject))
         if words != search.about_words(known):
-            run(queries.UPDATE_WORDS, (_text(words), row_id))
+            self._words.add(queries.UPDATE_WORDS, (_text(words), row_id))
             self._add_words(words)
 
     def _add_words(self, words: Iterable[str]) -> None:
@@ -222,7 +237,7 @@ class SqliteWriteTx(
             run = self._session.run
             found = run(queries.VERSIONS_TO_REMOVE, (asked,)).fetchall()
             row_ids = rows.dump([row_id for row_id, _ in found])
-            run(queries.DELETE_WORDS, (row_ids,))
+            self._words.add(queries.DELETE_WORDS, (row_ids,))
             run(queries.DELETE_VERSIONS, (row_ids,))
             run(queries.DELETE_HISTORIES, (asked,))
             run(queries.DELETE_UNUSED_CONTENTS, (rows.dump([identity for _, identity in found]),))
@@ -284,10 +299,12 @@ class SqliteWriteTx(
         self._session.run(queries.RESTORE_ORDINAL, (subject, last))
 
     async def restore_change(self, change: Change) -> None:
+        self.appends_only = False
         self._session.run(queries.RESTORE_CHANGE, (change.sequence, *rows.change_row(change)))
         self.appended = change.sequence
 
     async def finish_restore(self, oldest: int) -> None:
+        self.appends_only = False
         self._session.run(queries.SET_COMPACTED, (str(oldest),))
         if oldest > self.appended:
             self._session.run(queries.TOUCH_SEQUENCE, (oldest,))

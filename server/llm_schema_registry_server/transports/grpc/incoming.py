@@ -25,11 +25,10 @@ def incoming(
 ) -> Call:
     """The call; `remaining` is what is left of its deadline in seconds, None when it has none.
 
-    Binary metadata (`-bin`) is nothing that we read. A name that comes twice counts with its last value, except for lists.
+    A name that comes twice counts with its last value, except for lists. Values of binary metadata (names in `-bin`) stay bytes: nothing
+    asks for such a name, and to look for them would cost every call.
     """
-    texts: dict[str, str] = dict(metadata)  # type: ignore[arg-type]  # the next lines see to it
-    if bytes in map(type, texts.values()):
-        texts = {name: value for name, value in metadata if isinstance(value, str)}
+    texts: dict[str, str] = dict(metadata)  # type: ignore[arg-type]
     if len(texts) != len(metadata):
         for name in _LISTS:
             if name in texts:

@@ -223,20 +223,32 @@ class NativeEngine:
     def _on_events(self, events: list[DetailedEvent]) -> None:
         if self._guard.arrived is not None:
             self._guard.count((e[5][1], len(e[3] or b"")) for e in events if e[5] is not None)
+        free, given, table = self._turns.free, 0, self._table
         for kind, call_id, method_id, payload, _, details in events:
             if kind == EVENT_CANCEL:
                 self._cancelled(call_id)
+                free = self._turns.free
                 continue
             if payload is None or details is None:
                 raise AssertionError("an event of a call has a payload and details")
-            method = self._table[method_id]
-            call = incoming(method.operation, *details, self._proxies)
-            peer = details[1]
-            if self._turns.free:
-                self._admit(call_id, method, call, payload, peer)
-            else:
+            method = table[method_id]
+            metadata, peer, remaining = details
+            call = incoming(method.operation, metadata, peer, remaining, self._proxies)
+            if not free:
                 begin = partial(self._admit_waiting, call_id, method, call, payload, peer)
                 self._waiting[call_id] = self._turns.wait(caller_key(call), begin), peer
+            elif (
+                method.operation.cached
+                and len(payload) <= LARGE
+                and not self._draining
+                and (answer := self._pipeline.cached_at_once(call, payload)) is not None
+            ):
+                given += self._give(call_id, call, answer, peer)
+            else:
+                self._admit(call_id, method, call, payload, peer)
+                free = self._turns.free
+        if given:
+            self._turns.use(given)
 
     def _cancelled(self, call_id: int) -> None:
         """The client has reset a call. To end it takes as much as to begin it: a connection that is closed may have a thousand."""
@@ -274,19 +286,22 @@ class NativeEngine:
             units = self._turns.units(method.path)
             self._large(call_id, method, call, payload, peer)
         elif (answer := self._rpcs.at_once(method, call, payload)) is not None:
-            size = len(answer.body)
+            units = self._give(call_id, call, answer, peer)
             if not call.kept:
-                units = spent_units(time.perf_counter() - began)
-            if size <= SMALL or self._unread_answers.give(peer, size):
-                units += size // _UNIT_BYTES
-                self._front.respond(call_id, answer.body, None, answer.metadata + call.own_metadata)
-            else:
-                units += TASK_UNITS
-                self._begin(call_id, self._respond(call_id, call, answer), call, peer)
+                units += spent_units(time.perf_counter() - began)
         else:
             units = max(request_units(payload), self._turns.units(method.path))
             self._begin(call_id, self._run(call_id, method, call, payload), call, peer)
         self._turns.use(units)
+
+    def _give(self, call_id: int, call: Call, answer: CachedAnswer, peer: str) -> int:
+        """Sends an answer that is there, or has it sent when its connection has read enough; the units that this took."""
+        size = len(answer.body)
+        if size <= SMALL or self._unread_answers.give(peer, size):
+            self._front.respond(call_id, answer.body, None, answer.metadata + call.own_metadata)
+            return 1 + size // _UNIT_BYTES
+        self._begin(call_id, self._respond(call_id, call, answer), call, peer)
+        return 1 + TASK_UNITS
 
     def _run(self, call_id: int, method: Method, call: Call, payload: bytes) -> Coroutine[Any, Any, None]:
         run = self._stream if method.operation.server_streaming else self._unary

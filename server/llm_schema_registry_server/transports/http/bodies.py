@@ -9,8 +9,9 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from types import TracebackType
 from typing import ParamSpec
 
 from google.protobuf.message import Message
@@ -31,6 +32,59 @@ BODY_SECONDS = 30.0
 _LARGE = 16 * 1024
 # So many empty lines take less than a millisecond.
 _LINES_AT_A_TIME = 10_000
+
+
+class _HeldBody(AbstractAsyncContextManager[bytes]):
+    # A class, for each request with a body has one: what contextlib makes of a generator costs more.
+    __slots__ = ("_caller", "_length", "_limit", "_memory", "_receive", "_setting", "_tickets")
+
+    def __init__(
+        self, memory: FairQueue, receive: Receive, limit: int, setting: str, caller: str, length: int | None
+    ) -> None:
+        self._memory, self._receive = memory, receive
+        self._limit, self._setting, self._length = limit, setting, length
+        self._caller = Caller(caller)
+        self._tickets: list[Ticket] = []
+
+    async def __aenter__(self) -> bytes:
+        callers.bind(self._caller)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._whole()
+        except TimeoutError as error:
+            self._let_go()
+            raise BodyTooSlow(BODY_SECONDS) from error
+        except BaseException:
+            self._let_go()
+            raise
+
+    async def _whole(self) -> bytes:
+        chunks: list[bytes] = []
+        size, more = 0, True
+        while more and size != self._length:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                raise body_broken()
+            chunk: bytes = event.get("body", b"")
+            more = event.get("more_body", False)
+            if size + len(chunk) > self._limit:
+                raise RequestTooLarge("body", self._limit, self._setting)
+            size += len(chunk)
+            if chunk:
+                asked = self._caller, size_class(size), len(chunk)
+                self._tickets.append(self._memory.take_now(*asked) or await self._memory.take(*asked))
+                chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for ticket in self._tickets:
+            ticket.release()
+        self._tickets.clear()
 
 
 class Bodies:
@@ -56,10 +110,9 @@ class Bodies:
         """Bytes of requests that are held now."""
         return self._memory.held
 
-    @asynccontextmanager
-    async def read(
+    def read(
         self, receive: Receive, limit: int, setting: str, caller: str, length: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AbstractAsyncContextManager[bytes]:
         """The whole body, held until the end of the context; what is done inside is done for `caller` (its key). length: see
         `body_length`; with so many bytes the body is whole, and its end is not asked for. At most one wait for the client to leave may follow then: to
         Granian a body whose end is asked for by two is one whose client has left.
@@ -67,32 +120,7 @@ class Bodies:
         While there is no room it is not received further, so that its client waits. Raises RequestTooLarge as soon as it is over
         `limit` (which `setting` sets), LimitExceeded as FairQueue.take does, BodyTooSlow and InvalidRequest.
         """
-        callers.bind(whose := Caller(caller))
-        chunks: list[bytes] = []
-        size = 0
-        tickets: list[Ticket] = []
-        try:
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    more = True
-                    while more and size != length:
-                        event = await receive()
-                        if event["type"] == "http.disconnect":
-                            raise body_broken()
-                        chunk = event.get("body", b"")
-                        more = event.get("more_body", False)
-                        if size + len(chunk) > limit:
-                            raise RequestTooLarge("body", limit, setting)
-                        size += len(chunk)
-                        if chunk:
-                            tickets.append(await self._memory.take(whose, size_class(size), len(chunk)))
-                        chunks.append(chunk)
-            except TimeoutError as error:
-                raise BodyTooSlow(BODY_SECONDS) from error
-            yield b"".join(chunks)
-        finally:
-            for ticket in tickets:
-                ticket.release()
+        return _HeldBody(self._memory, receive, limit, setting, caller, length)
 
     async def message(
         self, size: int, make: Callable[P, Message], *args: P.args, **kwargs: P.kwargs

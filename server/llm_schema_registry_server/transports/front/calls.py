@@ -66,7 +66,7 @@ _LEFT_COST = 0.25
 _COST_AT_ONCE = 16.0
 """What may be spent before it is asked whether there is room for it."""
 _FRAMES_AT_ONCE = UNITS_AT_ONCE * FRAMES_PER_UNIT
-_BLOCK_BYTES = 64 * 1024
+_BLOCK_BYTES = 32 * 1024
 """Of the headers of a call, as they are sent. The engines allow 16 KiB, and grpcio makes an object of each field before it says so."""
 _MOST_WINDOW = 0x7FFF_FFFF
 

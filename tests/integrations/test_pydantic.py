@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, computed_field
 
 from llm_schema_registry import AsyncSchemaRegistry, IncompatibleSchema, SchemaRegistry, VersionNotFound
-from llm_schema_registry.integrations.pydantic import RegistryModel
+from llm_schema_registry.integrations.pydantic import RegistryModel, content_of
 from tests.api.server import ServerProcess
 
 from .kit import TICKET, VALUE, WRONG
@@ -94,6 +94,12 @@ def test_the_subject_may_be_the_class_own(registry: SchemaRegistry) -> None:
     assert registry.register(Plain).subject == "Plain"
     with pytest.raises(TypeError, match="the model has no name"):
         registry.register(TypeAdapter(list[int]))
+
+
+@pytest.mark.parametrize("given", ["support.ticket", b"{}", {"type": "object"}])
+def test_a_subject_or_a_schema_is_no_model(given: object) -> None:
+    with pytest.raises(TypeError, match=r"register_schema\(subject, schema\)"):
+        content_of(given, "validation")
 
 
 def test_a_change_of_the_class_is_checked(registry: SchemaRegistry, subject: str) -> None:

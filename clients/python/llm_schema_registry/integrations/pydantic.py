@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from .._arguments import described
@@ -158,6 +159,11 @@ def content_of(model: Any, mode: str) -> bytes | dict[str, Any]:
     """The schema of a class. mode: `validation`, what is taken, or `serialization`, what is written: they differ."""
     if mode not in ("validation", "serialization"):
         raise ValueError(f"mode: 'validation' or 'serialization' is expected, not {described(mode)}")
+    if isinstance(model, str | bytes | Mapping):  # to pydantic, a text is the name of a type
+        raise TypeError(
+            f"model: a pydantic class or another type is expected, not {described(model)}; "
+            "a subject and its schema are registered with register_schema(subject, schema)"
+        )
     if isinstance(model, type) and issubclass(model, RegistryModel):
         return model.schema_version.content
     if isinstance(model, type) and issubclass(model, BaseModel):

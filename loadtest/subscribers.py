@@ -1,16 +1,18 @@
 """What subscribers of everything add to the processor time of a registration, on each wire, and what of it is the wire's own.
 
-    python loadtest/subscribers.py [--subscribers 1000] [--writes 120] [--rounds 3] [--seconds 5] [--only TEXT] [--markdown loadtest/results/subscribers.md]
+    python loadtest/subscribers.py [--subscribers 1000] [--writes 120] [--rounds 3] [--seconds 5] [--only TEXT] [--markdown FILE]
 
 A server for each engine, on SQLite with durable commits. In every round the same number of new schemas is registered, eight at once, and
 the next eight when all subscribers have these: without subscribers, with subscribers of everything over 20 connections, with subscribers of
 everything over a connection each, with subscribers of everything that want the schemas too, with streams of 100 patterns each that fit
 nothing, and with subscribers over server-sent events, a connection each. Then registrations follow each other without waiting for the
-subscribers: 200 a second, and as fast as 32 writers can. The subscribers are a process of their own. Processor time is the server's, without
+subscribers: 4, 20 and 100 a second, and as fast as 32 writers can; also with subscribers that take changes together (`gather`).
+The subscribers are a process of their own. Processor time is the server's, without
 its workers, the cached answers, and what the server takes in as much time when nobody asks for anything: it waits for the subscribers, which
 are slower. The floor is loadtest/empty_servers.py: an empty handler that writes the same bytes to as many streams.
 
-The longest wait is of a caller who asks for a cached answer every 2 ms meanwhile: it holds the longest stretch of the loop, and
+A delay is the time from when the server has dated a change (in its transaction, before the commit) until a subscriber has read it, by the
+clock of the machine, of each fiftieth subscriber. The longest wait is of a caller who asks for a cached answer every 2 ms meanwhile: it holds the longest stretch of the loop, and
 whatever else the machine does.
 """
 
@@ -25,19 +27,27 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
 import rig
 from google.protobuf.duration_pb2 import Duration
+from raw_streams import RawStreams
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 
 CHANNELS, WRITERS, FAST_WRITERS = 20, 8, 32
 EVENT_BYTES = 230
+STREAM_CHANGES = "/schema_registry.v1.SchemaRegistry/StreamSchemaChanges"
+GATHER = 0.1
+"""Seconds; what the SDK asks for."""
+SAMPLE = 50
+RATES = (4, 20, 100, 0)
+"""Registrations a second; 0: as fast as the writers can."""
 LONGER = 8
 """So many times more writes where nobody is told: the system counts processor time in steps of 10 ms."""
 PATTERNS = "of 100 patterns each"
@@ -46,7 +56,8 @@ Figures = tuple[float, float]
 
 @dataclass(frozen=True)
 class Kind:
-    """A row: who subscribes on which engine. wire: what the subscribers speak; "" for nobody. told: whether they get the changes."""
+    """A row: who subscribes on which engine. wire: what the subscribers speak; "" for nobody. told: whether they get the changes.
+    gather: seconds for which they let changes be held back."""
 
     name: str
     engine: str
@@ -54,6 +65,7 @@ class Kind:
     with_schema: bool = False
     patterns: bool = False
     connections: int = CHANNELS
+    gather: float = 0.0
 
     @property
     def told(self) -> bool:
@@ -69,6 +81,10 @@ KINDS = tuple(
         Kind(f"{engine}: subscribers of everything, a connection each", engine, connections=1000),
         Kind(f"{engine}: with schemas", engine, with_schema=True),
         Kind(f"{engine}: {PATTERNS}", engine, patterns=True),
+        Kind(f"{engine}: subscribers that gather", engine, gather=GATHER),
+        Kind(
+            f"{engine}: subscribers that gather, a connection each", engine, gather=GATHER, connections=1000
+        ),
         *((Kind("native: of everything, server-sent events", engine, wire="http"),) * (engine == "native")),
     )
 )
@@ -81,6 +97,7 @@ class Seen:
         self._subscribers = subscribers
         self._live = 0
         self._had: list[int] = [0] * subscribers
+        self.delays: list[float] = []
         self._missing: dict[int, int] = {}
 
     def lives(self) -> None:
@@ -127,21 +144,53 @@ async def subscribe(port: int, kind: Kind, count: int) -> None:
         for number in range(count):
             await loop.create_connection(lambda number=number: Events(seen, number), "127.0.0.1", port)  # type: ignore[misc]
         await asyncio.Event().wait()
-    channels = [rig.channel(port) for _ in range(min(count, kind.connections))]
 
-    async def follow(number: int) -> None:
-        stub: Any = rig.stub(channels[number % len(channels)])
-        patterns = [f"*{number}x{n}*y?" for n in range(100)] if kind.patterns else []
-        request = pb.StreamRequest(
-            heartbeat_interval=Duration(seconds=600), subjects=patterns, include_schema=kind.with_schema
+    def request(number: int) -> bytes:
+        asked = pb.StreamRequest(
+            heartbeat_interval=Duration(seconds=600),
+            subjects=[f"*{number}x{n}*y?" for n in range(100)] if kind.patterns else [],
+            include_schema=kind.with_schema,
         )
-        async for event in stub.StreamSchemaChanges(request):
-            if event.heartbeat:
-                seen.lives()
-            else:
-                seen.event(number)
+        asked.gather.FromMilliseconds(int(kind.gather * 1000))
+        return asked.SerializeToString()
 
-    await asyncio.gather(*(follow(number) for number in range(count)))
+    def told(number: int, message: bytes) -> None:
+        event = pb.SchemaChangeEvent.FromString(message)
+        if event.heartbeat:
+            seen.lives()
+            return
+        changes = (event, *event.more)
+        for _ in changes:
+            seen.event(number)
+        if number % SAMPLE == 0:
+            now = time.time()
+            seen.delays += (now - c.timestamp.seconds - c.timestamp.nanos / 1e9 for c in changes)
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin, _tell_delays, seen)
+    connections = min(count, kind.connections)
+    for first in range(connections):
+        numbers = range(first, count, connections)
+
+        def message(stream: int, body: bytes, numbers: range = numbers) -> None:
+            told(numbers[stream], body)
+
+        streams = RawStreams(STREAM_CHANGES, [*map(request, numbers)], message)
+        await loop.create_connection(lambda streams=streams: streams, "127.0.0.1", port)  # type: ignore[misc]
+    await asyncio.Event().wait()
+
+
+def _tell_delays(seen: Seen) -> None:
+    """Answers a line on standard input with the delays in milliseconds, and begins anew."""
+    sys.stdin.readline()
+    delays, seen.delays = seen.delays, []
+    print(*(f"{rig.percentile(delays, part) * 1000:.1f}" for part in (0.5, 0.99)), flush=True)
+
+
+def spent(server: rig.Server) -> float:
+    """Processor seconds of the server's own process so far, by the scheduler's account, which counts in less than the 10 ms of others."""
+    threads = Path(f"/proc/{server.process.pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 async def register(port: int, writes: int, told: Callable[[int], Awaitable[None]] | None = None) -> str:
@@ -185,10 +234,28 @@ class Asking:
                 await asyncio.sleep(0.002)
 
 
+class Told:
+    """What the subscribers' process tells: awaited with a number, it waits until all have so many changes more than `before`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        self._output, self._input, self.before = process.stdout, process.stdin, 0
+
+    async def __call__(self, changes: int) -> None:
+        async with asyncio.timeout(180):
+            while int(await self._output.readline()) < self.before + changes:
+                pass
+
+    async def delays(self) -> tuple[float, float]:
+        """The median and the 99th percentile of the delays since this was asked last, in milliseconds."""
+        self._input.write(b"\n")
+        median, most = map(float, (await self._output.readline()).split())
+        return median, most
+
+
 @asynccontextmanager
-async def subscribed(
-    server: rig.Server, kind: Kind, count: int
-) -> AsyncIterator[Callable[[int], Awaitable[None]] | None]:
+async def subscribed(server: rig.Server, kind: Kind, count: int) -> AsyncIterator[Told | None]:
     """Subscribers for the time of the block, which gets what waits until all have so many changes."""
     if not kind.wire:
         yield None
@@ -196,23 +263,14 @@ async def subscribed(
     port = server.http if kind.wire == "http" else server.port
     arguments = ("--subscribe", kind.name, "--port", str(port), "--subscribers", str(count))
     subscribers = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, *arguments, stdout=subprocess.PIPE
+        sys.executable, __file__, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    output = subscribers.stdout
-    assert output is not None
-    before = 0
-
-    async def told(changes: int) -> None:
-        async with asyncio.timeout(180):
-            while int(await output.readline()) < before + changes:
-                pass
-
+    told = Told(subscribers)
     try:
-        async with asyncio.timeout(180):
-            assert await output.readline()
+        await told(0)
         if kind.told:
             await register(server.port, WRITERS, told)
-            before = WRITERS
+            told.before = WRITERS
         yield told if kind.told else None
     finally:
         subscribers.kill()
@@ -222,19 +280,27 @@ async def subscribed(
 
 async def idle(server: rig.Server, seconds: float = 2.0) -> float:
     """Processor seconds that the server takes in a second when nobody asks for anything."""
-    before = server.cpu()[0]
+    before = spent(server)
     await asyncio.sleep(seconds)
-    return (server.cpu()[0] - before) / seconds
+    return (spent(server) - before) / seconds
 
 
-async def sustained(
-    server: rig.Server, kind: Kind, count: int, rate: int, seconds: float
-) -> tuple[int, float]:
-    """Registrations without a wait for the subscribers, `rate` a second (0: as fast as 32 writers can): how many, and processor
-    milliseconds of each with all of its deliveries."""
+@dataclass(frozen=True)
+class Stream:
+    """Registrations in a row. rate: made in a second; used: processor milliseconds of each with all of its deliveries; delays: see Told."""
+
+    rate: float
+    used: float
+    delays: tuple[float, float] | None
+
+
+async def sustained(server: rig.Server, kind: Kind, count: int, rate: int, seconds: float) -> Stream:
+    """Registrations without a wait for the subscribers, `rate` a second (0: as fast as 32 writers can)."""
     async with subscribed(server, kind, count) as told:
         each = await idle(server)
-        before, began = server.cpu()[0], time.perf_counter()
+        if told is not None:
+            await told.delays()
+        before, began = spent(server), time.perf_counter()
         name, made = uuid.uuid4().hex, 0
         async with rig.channel(server.port) as channel:
             stub: Any = rig.stub(channel)
@@ -252,10 +318,12 @@ async def sustained(
                     await stub.RegisterSchema(request)
 
             await asyncio.gather(*(writer() for _ in range(FAST_WRITERS)))
+        wrote = time.perf_counter() - began
         if told is not None:
             await told(made)
-        used = server.cpu()[0] - before - each * (time.perf_counter() - began)
-        return made, used * 1000 / made
+        used = spent(server) - before - each * (time.perf_counter() - began)
+        delays = None if told is None else await told.delays()
+        return Stream(made / wrote, used * 1000 / made, delays)
 
 
 async def measure(server: rig.Server, kind: Kind, count: int, writes: int) -> Figures:
@@ -268,16 +336,16 @@ async def measure(server: rig.Server, kind: Kind, count: int, writes: int) -> Fi
         nothing = await idle(server)
         task = asyncio.create_task(asking(server.port, made))
         await asyncio.sleep(0.5)
-        before, calls = server.cpu()[0], asking.calls
+        before, calls = spent(server), asking.calls
         each = max(0.0, await idle(server, 1.0) - nothing) / (asking.calls - calls)
-        before, calls, asking.longest = server.cpu()[0], asking.calls, 0.0
+        before, calls, asking.longest = spent(server), asking.calls, 0.0
         began = time.perf_counter()
         if told is None:
             writes *= LONGER
             await register(server.port, writes)
         else:
             await register(server.port, writes, lambda changes: told(changes + 1))
-        used = server.cpu()[0] - before - each * (asking.calls - calls)
+        used = spent(server) - before - each * (asking.calls - calls)
         used -= nothing * (time.perf_counter() - began)
         task.cancel()
         return used * 1000 / writes, asking.longest * 1000
@@ -298,7 +366,9 @@ def empty(kind: Kind, count: int) -> Iterator[tuple[psutil.Process, Callable[[],
         sending, told = server.stdin, server.stdout
         port = told.readline().decode().strip()
         arguments = ("--subscribe", kind.name, "--port", port, "--subscribers", str(count))
-        with subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE) as subscribers:
+        with subprocess.Popen(
+            [sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as subscribers:
             assert subscribers.stdout is not None
             having = subscribers.stdout
 
@@ -328,6 +398,23 @@ def floor(kind: Kind, count: int, messages: int = 60) -> float:
         return (sum(process.cpu_times()[:2]) - before) * 1e6 / messages / count
 
 
+def row(rate: int, kind: Kind, streams: Mapping[tuple[int, Kind], list[Stream]]) -> str:
+    """A line of the table of streams: medians of the rounds; the ratio is that of each round."""
+    own = streams[rate, kind]
+    none = next(
+        found for (r, k), found in streams.items() if (r, k.engine, k.wire) == (rate, kind.engine, "")
+    )
+    beside = statistics.median(s.used / n.used for s, n in zip(own, none, strict=True))
+    delays = [
+        f"{statistics.median(s.delays[n] for s in own if s.delays):.0f} ms" if kind.wire else ""
+        for n in (0, 1)
+    ]
+    how = f"{rate} a second" if rate else f"{FAST_WRITERS} writers"
+    made, used = (statistics.median(figure) for figure in zip(*((s.rate, s.used) for s in own), strict=True))
+    cells = (kind.name, how, f"{made:.0f}", f"{used:.2f} ms", f"{beside:.1f}", *delays)
+    return "| " + " | ".join(cells) + " |"
+
+
 def main() -> None:
     parser = rig.parser(__doc__)
     parser.add_argument("--subscribers", type=int, default=1000)
@@ -336,6 +423,7 @@ def main() -> None:
     parser.add_argument(
         "--only", default="", help="kinds that hold this text, beside those without subscribers"
     )
+    parser.add_argument("--alone", type=int, default=1, help="0: only registrations that wait for nobody")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each stream of registrations; 0: none")
     parser.add_argument("--subscribe", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
@@ -352,7 +440,7 @@ def main() -> None:
     floors: dict[Kind, list[float]] = {
         kind: [] for kind in kinds if kind.told and kind.wire == "grpc" and not kind.with_schema
     }
-    streams: list[str] = []
+    streams: dict[tuple[int, Kind], list[Stream]] = {}
     given = json.loads(os.environ.get("SERVER_SETTINGS", "{}"))
     with ExitStack() as stack:
         servers = {
@@ -360,7 +448,7 @@ def main() -> None:
         }
         for server in servers.values():
             asyncio.run(register(server.port, 100))
-        for _ in range(options.rounds):
+        for _ in range(options.rounds if options.alone else 0):
             for kind in kinds:
                 figures = asyncio.run(
                     measure(servers[kind.engine], kind, options.subscribers, options.writes)
@@ -370,23 +458,28 @@ def main() -> None:
             for kind, measured in floors.items():
                 measured.append(floor(kind, options.subscribers))
                 print(kind.name, f"floor {measured[-1]:.1f} us", flush=True)
-        for rate in (200, 0) if options.seconds else ():
-            for kind in kinds:
-                if not kind.wire or kind in floors:
-                    made, used = asyncio.run(
-                        sustained(servers[kind.engine], kind, options.subscribers, rate, options.seconds)
-                    )
-                    delivered = f"{used * 1000 / options.subscribers:.1f} us" if kind.wire else ""
-                    how = f"{rate} a second" if rate else f"{FAST_WRITERS} writers"
-                    streams.append(f"| {kind.name} | {how} | {made} | {used:.2f} ms | {delivered} |")
-                    print(streams[-1], flush=True)
-    alone = {kind.engine: statistics.median(u for u, _ in found[kind]) for kind in kinds if not kind.wire}
+        for _ in range(options.rounds if options.seconds else 0):
+            for rate in RATES:
+                for kind in kinds:
+                    if not kind.wire or kind in floors:
+                        stream = asyncio.run(
+                            sustained(servers[kind.engine], kind, options.subscribers, rate, options.seconds)
+                        )
+                        streams.setdefault((rate, kind), []).append(stream)
+                        print(rate, kind.name, stream, flush=True)
+    alone = {
+        kind.engine: statistics.median(u for u, _ in found[kind])
+        for kind in kinds
+        if not kind.wire and found[kind]
+    }
     lines = [
         *head,
         f"| {options.subscribers:,} subscribers | processor time of a registration | beside none | for each delivery | the wire's floor | longest wait |",
         "|---|---|---|---|---|---|",
     ]
     for kind, of_kind in found.items():
+        if not of_kind:
+            continue
         used, longest = (statistics.median(figure[n] for figure in of_kind) for n in (0, 1))
         base = alone[kind.engine]
         each = f"{(used - base) * 1000 / options.subscribers:.1f} us" if kind.told else ""
@@ -397,9 +490,9 @@ def main() -> None:
     if streams:
         lines += [
             "",
-            "| registrations that wait for nobody | | made | processor time of each | for each delivery, registration included |",
-            "|---|---|---|---|---|",
-            *streams,
+            "| registrations that wait for nobody | | made in a second | processor time of each | beside none | delay, median | p99 |",
+            "|---|---|---|---|---|---|---|",
+            *(row(rate, kind, streams) for rate, kind in streams),
         ]
     rig.publish(lines, options.markdown)
 

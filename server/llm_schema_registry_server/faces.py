@@ -204,6 +204,7 @@ def make_rpcs(settings: Settings, components: Components, wire: MessageConverter
         components.book,
         components.tickets,
         components.answers.count_read,
+        settings.grpc.max_message_bytes,
     )
     pipeline = Pipeline(chain(bind(table, serving), mcp.OPERATIONS), guards, components.answers)
     return Rpcs(table, pipeline, quick_handlers(table, serving), most_items=settings.limits.request_items)
@@ -224,11 +225,12 @@ def services(
     book: GrantBook,
     tickets: Tickets,
     count_read: Callable[[str], None],
+    message_bytes: int,
 ) -> dict[str, object]:
     """The objects with the handlers, by the full names of their services. book: what ExplainAccess explains; count_read: told of each
-    schema that is handed out among others."""
+    schema that is handed out among others; message_bytes: the limit of a message."""
     return {
-        "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, clock),
+        "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, clock, message_bytes),
         "schema_registry.v1.ConfigService": ConfigService(use),
         "schema_registry.v1.LifecycleService": LifecycleService(use, wire),
         "schema_registry.v1.AdminService": AdminService(use, book),

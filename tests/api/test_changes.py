@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -26,6 +26,13 @@ E = pb.EventType
 def stream(wire: Wire, **fields: Any) -> closing[Any]:
     """The events of a subscription, closed at the end of a `with` block."""
     return closing(wire.listing("StreamSchemaChanges", pb.StreamRequest(**fields)))
+
+
+def apart(messages: Iterable[pb.SchemaChangeEvent]) -> Iterator[pb.SchemaChangeEvent]:
+    """The events of these messages, one by one."""
+    for message in messages:
+        yield message
+        yield from message.more
 
 
 def kinds(events: list[pb.SchemaChangeEvent]) -> list[str]:
@@ -156,6 +163,9 @@ def test_an_idle_stream_shows_that_it_lives(wire: Wire, name: Name) -> None:
             "must be 1 to 86400",
         ),
         ({"subjects": ["a", "b" * 256]}, "subjects[1]", "must be 1 to 255 characters"),
+        ({"gather": Duration(nanos=-1)}, "gather", "must be 0 to 5 s, for example 0.05s"),
+        ({"gather": Duration(seconds=5, nanos=1)}, "gather", "must be 0 to 5 s"),
+        ({"gather": Duration(seconds=315_576_000_000)}, "gather", "must be 0 to 5 s"),
     ],
 )
 def test_what_a_subscriber_cannot_ask_for_is_refused_by_name(
@@ -214,7 +224,10 @@ def test_a_heartbeat_more_often_than_once_a_second_is_refused(wire: Wire) -> Non
     assert (caught.value.reason, caught.value.fields) == ("INVALID_REQUEST", ("heartbeat_interval",))
 
 
-def test_many_writers_are_told_in_the_order_of_their_revisions_each_once(wire: Wire, name: Name) -> None:
+@pytest.mark.parametrize("gather", [None, Duration(), Duration(nanos=20_000_000)])
+def test_many_writers_are_told_in_the_order_of_their_revisions_each_once(
+    wire: Wire, name: Name, gather: Duration | None
+) -> None:
     start = register(wire, name("start")).revision
     made: list[pb.RegisterSchemaResponse] = []
 
@@ -222,10 +235,10 @@ def test_many_writers_are_told_in_the_order_of_their_revisions_each_once(wire: W
         made.extend(register(wire, name(f"w{writer}"), V1 + b" " * n) for n in range(10))
 
     writers = [threading.Thread(target=write, args=(n,)) for n in range(8)]
-    with stream(wire, from_revision=start, subjects=[name("w*")]) as events:
+    with stream(wire, from_revision=start, subjects=[name("w*")], gather=gather) as events:
         for writer in writers:
             writer.start()
-        told = list(islice(events, 80))
+        told = list(islice(apart(events), 80))
     for writer in writers:
         writer.join()
 
@@ -245,6 +258,69 @@ def test_a_stream_broken_anywhere_resumes_without_gap_or_duplicate(wire: Wire, n
                     yield event.schema_id
 
     assert list(pieces()) == [m.schema_id for m in made]
+
+
+def test_what_is_there_comes_together_where_that_is_asked_for(wire: Wire, name: Name) -> None:
+    made = [register(wire, name("s"), V1 + b" " * n) for n in range(12)]
+    with stream(wire, from_revision="earliest", subjects=[name("s")], gather=Duration(seconds=1)) as events:
+        messages: list[pb.SchemaChangeEvent] = []
+        while len(list(apart(messages))) < 12:
+            messages.append(next(events))
+    told = list(apart(messages))
+
+    assert [(e.revision, e.schema_id) for e in told] == [(m.revision, m.schema_id) for m in made]
+    # Over HTTP each is an event of its own, with an id of its own.
+    assert len(messages) < 12 if isinstance(wire, GrpcWire) else len(messages) == 12
+    assert not any(inner.more for message in messages for inner in message.more)
+    with stream(
+        wire, from_revision=made[4].revision, subjects=[name("s")], gather=Duration(seconds=1)
+    ) as events:
+        assert next(events).revision == made[5].revision
+
+
+def test_a_change_after_a_silence_comes_at_once_and_those_after_it_together(
+    engine: ServerProcess, name: Name
+) -> None:
+    wire = GrpcWire("", engine.grpc)
+    asked = {
+        "subjects": [name("s*")],
+        "gather": Duration(seconds=5),
+        "heartbeat_interval": Duration(seconds=1),
+    }
+    with stream(wire, **asked) as events:
+        assert next(events).heartbeat  # it listens
+        first = register(wire, name("s"))
+        told = (event for event in events if not event.heartbeat)
+        alone = next(told)
+        made = [register(wire, name(f"s{n}")) for n in range(5)]
+        messages: list[pb.SchemaChangeEvent] = []
+        while len(list(apart(messages))) < 5:
+            messages.append(next(told))
+    wire.close()
+
+    assert (alone.revision, len(alone.more)) == (first.revision, 0)
+    assert [e.revision for e in apart(messages)] == [m.revision for m in made]
+    assert len(messages) < 5
+
+
+def test_messages_with_many_schemas_stay_small(wire: Wire, name: Name) -> None:
+    sizes = [100, 9_000, 9_000, 9_000, 9_000, 9_000, 100_000, 100, 100, 100_000]
+    made = [register(wire, name("s"), V1 + b" " * (n + size)) for n, size in enumerate(sizes)]
+    with stream(
+        wire,
+        from_revision="earliest",
+        subjects=[name("s")],
+        gather=Duration(seconds=1),
+        include_schema=True,
+    ) as events:
+        messages: list[pb.SchemaChangeEvent] = []
+        while len(list(apart(messages))) < len(made):
+            messages.append(next(events))
+
+    assert [e.schema.id for e in apart(messages)] == [m.schema_id for m in made]
+    assert [len(e.schema.schema_content) - len(V1) - n for n, e in enumerate(apart(messages))] == sizes
+    assert all(message.ByteSize() <= 32_768 for message in messages if message.more)
+    assert isinstance(wire, GrpcWire) is any(message.more for message in messages)
 
 
 async def test_a_stream_tells_that_it_stands_before_anything_happens(engine: ServerProcess) -> None:

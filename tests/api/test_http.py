@@ -268,6 +268,22 @@ def test_a_websocket_subscribes_with_its_first_message(http: httpx.Client, name:
     assert [e["schema_id"] for e in (replayed, live)] == [first["schema_id"], second["schema_id"]]
 
 
+def test_a_websocket_that_asks_for_changes_together_gets_the_others_in_more(
+    http: httpx.Client, name: Name
+) -> None:
+    made = [post(http, name(f"s{number}")).json() for number in range(4)]
+    url = str(http.base_url).replace("http", "ws", 1)
+    told: list[dict[str, Any]] = []
+    with connect(f"{url}/api/v1/schemas/subscribe", proxy=None) as ws:
+        ws.send(json.dumps({"subjects": [name("*")], "from_revision": "earliest", "gather": "0.5s"}))
+        while sum(1 + len(message["more"]) for message in told) < 4:
+            told.append(next(events(ws)))
+
+    assert len(told) < 4
+    apart = [event for message in told for event in (message, *message["more"])]
+    assert [(e["schema_id"], e["revision"]) for e in apart] == [(m["schema_id"], m["revision"]) for m in made]
+
+
 @pytest.mark.parametrize(
     "message", ["{", "[]", '{"nobody": 1}', '{"event_types": ["NOTHING"]}', '{"from_revision": "junk"}']
 )

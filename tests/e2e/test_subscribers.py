@@ -68,20 +68,24 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-async def test_a_thousand_subscribers_are_all_told_everything_in_order(server: ServerProcess) -> None:
+@pytest.mark.parametrize("gather", [0, 50], ids=["each", "together"])
+async def test_a_thousand_subscribers_are_all_told_everything_in_order(
+    server: ServerProcess, gather: int
+) -> None:
     channels = [grpc.aio.insecure_channel(server.grpc) for _ in range(CHANNELS)]
     stubs = [schema_registry_pb2_grpc.SchemaRegistryStub(channel) for channel in channels]
     listening = asyncio.Semaphore(0)
 
     async def follow(n: int) -> list[str]:
         request = pb.StreamRequest(heartbeat_interval=Duration(seconds=60))
+        request.gather.FromMilliseconds(gather)
         call: Any = stubs[n % CHANNELS].StreamSchemaChanges(request)
         told: list[str] = []
         async for event in call:
             if event.heartbeat:
                 listening.release()
                 continue
-            told.append(event.schema_id)
+            told += [e.schema_id for e in (event, *event.more)]
             if len(told) == WRITES:
                 break
         call.cancel()
@@ -104,12 +108,14 @@ async def test_a_thousand_subscribers_are_all_told_everything_in_order(server: S
     assert all(events == written for events in told)
 
 
+@pytest.mark.parametrize("gather", [0, 50], ids=["each", "together"])
 def test_a_reader_that_does_not_read_is_ended_and_resumes_without_gap(
-    server: ServerProcess, wire: GrpcWire
+    server: ServerProcess, wire: GrpcWire, gather: int
 ) -> None:
     made = [register(wire, "s", LARGE + b" " * n).schema_id for n in range(60)]
     lazy = GrpcWire("lazy", server.grpc)
     request = pb.StreamRequest(from_revision="earliest", include_schema=True)
+    request.gather.FromMilliseconds(gather)
     told: list[pb.SchemaChangeEvent] = []
     with closing(lazy.listing("StreamSchemaChanges", request)) as events:
         told.append(next(events))  # and then nothing, though twelve megabytes wait
@@ -199,9 +205,14 @@ def test_clients_that_vanish_leave_nothing_behind(server: ServerProcess, wire: G
     assert register(wire, "t").version == "1.0.0"
 
 
-def test_draining_ends_streams_with_where_to_resume(server: ServerProcess, wire: GrpcWire) -> None:
+@pytest.mark.parametrize("gather", [0, 5000], ids=["each", "together"])
+def test_draining_ends_streams_with_where_to_resume(
+    server: ServerProcess, wire: GrpcWire, gather: int
+) -> None:
     made = register(wire, "s")
-    with closing(wire.listing("StreamSchemaChanges", pb.StreamRequest(from_revision="earliest"))) as events:
+    request = pb.StreamRequest(from_revision="earliest")
+    request.gather.FromMilliseconds(gather)
+    with closing(wire.listing("StreamSchemaChanges", request)) as events:
         assert next(events).schema_id == made.schema_id
         server.process.terminate()
         with pytest.raises(CallFailed) as caught:

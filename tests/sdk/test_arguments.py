@@ -82,6 +82,7 @@ WRONG: list[tuple[str, Callable[[Any], Any]]] = [
     ("subjects", lambda c: c.watch(subjects=b"orders.a")),
     ("event_types", lambda c: c.watch(event_types="SCHEMA_REGISTERED")),
     ("from_revision", lambda c: c.watch(from_revision=7)),
+    ("gather", lambda c: c.watch(gather="1s")),
     ("items", lambda c: c.validate_many("id")),
     ("items", lambda c: c.validate_many({"id": {}})),
     ("items", lambda c: c.check_many(b"id")),

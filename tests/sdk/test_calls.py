@@ -565,6 +565,7 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "include_schema": True,
             "heartbeat": 2.5,
             "heartbeats": True,
+            "gather": 0.25,
         },
         {
             "subjects": ["o*"],
@@ -572,6 +573,7 @@ CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
             "from_revision": "r.1",
             "include_schema": True,
             "heartbeat_interval": {"seconds": 2, "nanos": 500_000_000},
+            "gather": {"seconds": 0, "nanos": 250_000_000},
         },
     ),
     "HealthCheck": ("health_check", (), {}, {}),
@@ -647,6 +649,7 @@ UNSHOWN = {
     "AuditEvent": {"leaf_hash"},
     "CreateApiKeyResponse": {"revision"},
     "RotateApiKeyResponse": {"revision"},
+    "SchemaChangeEvent": {"more"},  # given out one by one
 }
 RENAMED_IN = {
     "SearchSchemasResponse": {"schemas": "items"},

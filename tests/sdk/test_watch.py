@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llm_schema_registry import Code, RetryPolicy, RevisionCompacted, SchemaRegistry, Unavailable
-from llm_schema_registry._calls.changes import subscription
+from llm_schema_registry._calls.changes import GATHER, subscription
 from llm_schema_registry._retry import Attempts
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
 from tests.sdk.conftest import Face, collect
@@ -76,6 +76,59 @@ async def test_a_watch_resumes_after_the_last_event(
     assert [r.from_revision for r in requests] == ["r.0", "r.2"]
     assert [list(r.subjects) for r in requests] == [["s*"], ["s*"]]
     assert "resuming from revision 'r.2'" in caplog.text
+
+
+def together(*numbers: int) -> pb.SchemaChangeEvent:
+    """One message with several events."""
+    first, *more = map(event, numbers)
+    first.more.extend(more)
+    return first
+
+
+async def test_changes_of_one_message_are_given_out_one_by_one(fake: FakeRegistry, client: Face) -> None:
+    fake.script("StreamSchemaChanges", goes_on(together(1, 2, 3), event(4), together(5, 6)))
+
+    watch = client.watch()
+    places = []
+    for number in range(1, 7):
+        (found,) = await collect(watch, 1)
+        places.append((found.subject, found.revision, watch.revision))
+        assert found.revision == f"r.{number}"
+    await watch.aclose()
+    assert places == [(f"s{n}", f"r.{n}", f"r.{n}") for n in range(1, 7)]
+
+
+async def test_a_watch_that_is_left_in_the_middle_of_a_message_resumes_there(
+    fake: FakeRegistry, client: Face
+) -> None:
+    fake.script("StreamSchemaChanges", goes_on(together(1, 2, 3)), goes_on(together(3, 4)))
+
+    assert await watched(client, 2) == (["s1", "s2"], "r.2")
+    assert await watched(client, 2, from_revision="r.2") == (["s3", "s4"], "r.4")
+
+
+async def test_what_came_in_a_message_is_given_out_before_the_watch_goes_on_elsewhere(
+    fake: FakeRegistry, client: Face
+) -> None:
+    fake.script("StreamSchemaChanges", answers(together(1, 2, 3), then=BROKEN), goes_on(event(4)))
+
+    assert await watched(client, 4) == (["s1", "s2", "s3", "s4"], "r.4")
+    assert [call.request.from_revision for call in fake.calls["StreamSchemaChanges"]] == ["", "r.3"]
+
+
+async def test_a_watch_asks_for_changes_together_unless_it_is_told_not_to(
+    fake: FakeRegistry, client: Face
+) -> None:
+    for _ in range(3):  # a server that knows nothing of it
+        fake.script("StreamSchemaChanges", goes_on(event(1), event(2)))
+    assert await watched(client, 2) == (["s1", "s2"], "r.2")
+    assert await watched(client, 2, gather=2.5) == (["s1", "s2"], "r.2")
+    assert await watched(client, 2, gather=None) == (["s1", "s2"], "r.2")
+
+    first, second, third = (call.request for call in fake.calls["StreamSchemaChanges"])
+    assert first.gather.ToTimedelta().total_seconds() == GATHER
+    assert second.gather.ToTimedelta().total_seconds() == 2.5
+    assert not third.HasField("gather")
 
 
 async def test_heartbeats_are_hidden_but_move_the_revision(fake: FakeRegistry, client: Face) -> None:
@@ -165,8 +218,10 @@ def test_a_lost_connection_is_one_line_however_many_tries_it_takes(caplog: pytes
         heartbeat=5,
         patience=None,
         heartbeats=True,
+        gather=None,
     )
     state.received(pb.SchemaChangeEvent(heartbeat=True, revision="r.2"))
+    assert state.next() == pb.SchemaChangeEvent(heartbeat=True, revision="r.2")
     for _ in range(5):
         state.failed(Unavailable("gone", reason="UNAVAILABLE"))
     state.received(pb.SchemaChangeEvent(heartbeat=True, revision="r.3"))

@@ -231,15 +231,17 @@ def test_a_kept_check_with_references_stays_hidden_from_who_may_not_read_them(as
     assert refused(ask("writer"), "CheckCompatibility", question).reason == "REFERENCE_NOT_FOUND"
 
 
-def test_changes_are_those_of_what_may_be_read(ask: Ask) -> None:
+@pytest.mark.parametrize("gather", [0, 50])
+def test_changes_are_those_of_what_may_be_read(ask: Ask, gather: int) -> None:
     asked = pb.StreamRequest(from_revision="earliest")
+    asked.gather.FromMilliseconds(gather)
     asked.heartbeat_interval.FromSeconds(1)
     events = ask("reader").listing("StreamSchemaChanges", asked)
     seen: list[pb.SchemaChangeEvent] = []
     for event in events:
         if event.heartbeat and seen:
             break
-        seen += [event] * (not event.heartbeat)
+        seen += [event, *event.more] * (not event.heartbeat)
     assert {event.subject for event in seen} >= {"mine.address", MINE}
     assert all(event.subject.startswith("mine.") for event in seen)
 

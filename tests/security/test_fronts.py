@@ -69,7 +69,10 @@ def server(
     request: pytest.FixtureRequest, home: TlsHome, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
     server = home.start(
-        str(tmp_path_factory.mktemp(request.param)), GRPC__ENGINE=request.param, GRPC__RESETS_PER_SECOND="5"
+        str(tmp_path_factory.mktemp(request.param)),
+        GRPC__ENGINE=request.param,
+        GRPC__RESETS_PER_SECOND="5",
+        GRPC__INCOMPLETE_CALLS_PER_ADDRESS="100",
     )
     yield server
     assert server.stop() == 0
@@ -100,6 +103,30 @@ def test_who_sends_frames_that_carry_nothing_is_cut(
     honest.close()
 
 
+@pytest.mark.parametrize("port", ["grpc", "http"])
+def test_who_begins_requests_that_never_come_is_cut(home: TlsHome, server: ServerProcess, port: str) -> None:
+    honest = home.grpc(server)
+    source = f"127.0.3.{1 + (port == 'http')}"
+    attacker = RawHttp2(server.ports[port], source, context=home.context())
+    attacker.socket.settimeout(20)
+    with suppress(ConnectionError, ssl.SSLError):
+        for _ in range(2_000):
+            attacker.send(HEADERS, END_HEADERS, attacker.begin(METHOD))
+        while attacker.socket.recv(1 << 16):  # a TimeoutError when it is not cut
+            pass
+    attacker.socket.close()
+
+    def lines() -> list[dict[str, Any]]:
+        return [e for e in server.events("connections_cut") if e["peer"].startswith(f"{source}:")]
+
+    until(lines)
+    # Over HTTP they may be refused before: each then counts as one that was reset.
+    bounds = {"grpc.incomplete_calls_per_address", *(["grpc.resets_per_second"] if port == "http" else [])}
+    assert lines()[0]["setting"] in bounds
+    assert honest.call("HealthCheck", empty_pb2.Empty())
+    honest.close()
+
+
 def test_the_log_names_who_was_cut_and_the_setting(home: TlsHome, server: ServerProcess) -> None:
     def lines() -> list[dict[str, Any]]:
         """Of an attack; the log takes a few of a second, and who was cut is not let in again at once."""
@@ -124,10 +151,37 @@ def clear(
         GRPC__ENGINE=request.param,
         GRPC__FRONT="on",
         GRPC__RESETS_PER_SECOND="5",
+        TLS__HANDSHAKE_SECONDS="1",
     )
     yield server
     assert server.stop() == 0
     assert server.events("call_crashed") == []
+
+
+def is_closed(server: ServerProcess, source: str, said: bytes) -> bool:
+    """Whether a connection on which this is said is closed and nothing answered; raises TimeoutError when it stays open."""
+    with (
+        suppress(ConnectionError),
+        socket.create_connection(("127.0.0.1", server.ports["grpc"]), 20, (source, 0)) as made,
+    ):
+        made.sendall(said)
+        return made.recv(1) == b""
+    return True
+
+
+@pytest.mark.parametrize("said", [b"", b"PRI * HTTP/2"])
+def test_who_does_not_say_that_it_speaks_http_2_is_closed(clear: ServerProcess, said: bytes) -> None:
+    assert is_closed(clear, "127.0.4.1", said)
+
+
+def test_who_says_something_else_again_and_again_is_not_let_in_for_a_while(clear: ServerProcess) -> None:
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + bytes([SETTINGS]) + bytes(5)
+    assert not is_closed(clear, "127.0.4.2", preface)
+    for _ in range(10):
+        assert is_closed(clear, "127.0.4.2", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert is_closed(clear, "127.0.4.2", preface)
+    assert not is_closed(clear, "127.0.4.3", preface), "others are"
+    assert [e for e in clear.events("connections_cut") if e["why"] == "another protocol"]
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -195,9 +195,13 @@ class AsyncWatch(AsyncIterator[ChangeEvent]):
                     self._answers = self._transport.stream(
                         STREAM_CHANGES, self._subscription.request, self._subscription.patience
                     )
-                async for event in self._answers:
-                    if self._subscription.received(event):
-                        return _decode.change_event(event)
+                while (event := self._subscription.next()) is None:
+                    message = await anext(self._answers, None)
+                    if message is None:
+                        break
+                    self._subscription.received(message)
+                else:
+                    return _decode.change_event(event)
                 delay = self._subscription.ended()
             except RegistryError as error:
                 pause = self._subscription.failed(error)

@@ -308,13 +308,18 @@ class Watch(Iterator[ChangeEvent]):
     def __next__(self) -> ChangeEvent:
         while not self._closed.is_set():
             try:
-                if self._answers is None:
-                    self._answers = self._transport.stream(
+                answers = self._answers
+                if answers is None:
+                    answers = self._answers = self._transport.stream(
                         STREAM_CHANGES, self._subscription.request, self._subscription.patience
                     )
-                for event in self._answers:
-                    if self._subscription.received(event):
-                        return _decode.change_event(event)
+                while (event := self._subscription.next()) is None:
+                    message = next(answers, None)
+                    if message is None:
+                        break
+                    self._subscription.received(message)
+                else:
+                    return _decode.change_event(event)
                 delay = self._subscription.ended()
             except RegistryError as error:
                 if self._closed.is_set():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ._arguments import described, integer, seconds, selector, text, texts
 from ._call import Unary
-from ._calls.changes import Subscription, subscription
+from ._calls.changes import GATHER, Subscription, subscription
 from ._calls.schemas import get_schema_by_version
 from ._latest import CachedVersions, Ticket, qualified
 from ._retry import Attempts
@@ -103,6 +103,7 @@ class Live:
             heartbeat=self._heartbeat,
             patience=None,
             heartbeats=True,
+            gather=GATHER,
         )
         state.on_standing = self._versions.stands
         return state

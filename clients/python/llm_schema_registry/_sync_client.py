@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from ._arguments import identifier, seconds
 from ._blocking import BlockingTransport, Watch
-from ._calls.changes import subscription
+from ._calls.changes import GATHER, subscription
 from ._calls.checks import MISSING, local_validation, schema_fields
 from ._client import Client
 from ._coalescing import MOST, Coalescing, CoalescingReader
@@ -238,6 +238,7 @@ class SchemaRegistry(SyncCalls, Client):
         heartbeat: float = 15.0,
         patience: float | None = None,
         heartbeats: bool = False,
+        gather: float | None = GATHER,
     ) -> Watch:
         """Follow the changes from a revision on, in order, without gap or duplicate, across broken connections.
 
@@ -248,6 +249,8 @@ class SchemaRegistry(SyncCalls, Client):
         heartbeat: the server sends a sign of life after this many seconds of silence (at least 1), and the
           watch reconnects when nothing comes for `patience` seconds (2 * heartbeat + 1 when None).
         heartbeats: also give out the signs of life; their `revision` is worth keeping too.
+        gather: how many seconds (at most 5) the server may hold back a change that follows another one, so that those of a burst come in
+          one message and cost it less. They are given out one by one, and one after a silence comes at once. None: each by itself.
 
         Until the first connection a failure is raised as that of any call; afterwards the watch reconnects for
         ever. Raises RevisionCompacted (with `oldest`), RevisionUnknown, PermissionDenied.
@@ -263,6 +266,7 @@ class SchemaRegistry(SyncCalls, Client):
                 heartbeat=heartbeat,
                 patience=patience,
                 heartbeats=heartbeats,
+                gather=gather,
             ),
         )
 

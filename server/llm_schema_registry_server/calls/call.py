@@ -74,7 +74,8 @@ class Call:
     what the request names (`touch`), and set `schema_id` to the id of the schema that the answer hands out, which counts as
     a read of it. A handler of a stream awaits `ready` when the stream stands but has nothing to send yet: the caller then
     gets the initial metadata. `push`, where a wire has it, sends one answer of a stream at once while the handler waits for
-    the next one, or says why not.
+    the next one, or says why not. `joins`: whether the wire writes one answer behind the other into a body of bytes, so that several that
+    are ready may come as one (SharedAnswer.parts).
 
     `resume_revision` is where a subscription goes on when it breaks here: everything before it was handed to the wire.
     `outcome` is None until the call has ended; a guard finds it when it is left.
@@ -94,6 +95,7 @@ class Call:
     response_metadata: dict[str, str] = field(default_factory=dict, init=False)
     ready: Callable[[], Awaitable[None]] = field(default=staticmethod(_nothing), init=False)
     push: Callable[[Any], Pushed] | None = field(default=None, init=False)
+    joins: bool = field(default=False, init=False)
     resources: Resources = field(default=(), init=False)
     """What the call touches, as far as it is known."""
     named: int = field(default=0, init=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
@@ -89,6 +89,9 @@ class TrustedProxies:
     def refused(self, connection: str, metadata: Mapping[str, str]) -> None:
         """To be called for each call that is refused since its caller asks too much, with what `peer` is asked with."""
 
+    def taken(self, metadata: Iterable[tuple[str, object]]) -> None:
+        """To be called for each call that an engine takes up in the order of arrival, before its message is there."""
+
     def trusts(self, connection: str) -> bool:
         """Whether a trusted proxy is at the other end of a connection."""
         address = _address(connection)
@@ -111,6 +114,8 @@ class Fronted:
     certificate: bytes = b""
     refused: Callable[[], None] = field(default=_no_matter, repr=False, compare=False)
     """To be called for each call of it that is refused since it asks too much."""
+    taken: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+    """To be called for each call of it that the engine takes up, where the front wants to know."""
     known: list[Peer] = field(default_factory=list, repr=False, compare=False)
     """Its peer, once somebody has asked: it is the same for every call, unless a proxy speaks for many."""
 
@@ -147,6 +152,15 @@ class BehindFront(TrustedProxies):
         """Has the front read the far end more slowly when that happens too often."""
         if (end := self._end(connection, metadata)) is not None:
             end.refused()
+
+    def taken(self, metadata: Iterable[tuple[str, object]]) -> None:
+        """Has the front give the engine the next one."""
+        for name, value in metadata:
+            if name == self._field:
+                end = self._find(str(value))
+                if end is not None and end.taken is not None:
+                    end.taken()
+                return
 
     def _end(self, connection: str, metadata: Mapping[str, str]) -> Fronted | None:
         if connection.startswith("unix:"):

@@ -15,7 +15,7 @@ import asyncio
 import inspect
 import itertools
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from functools import partial
 from types import TracebackType
@@ -52,7 +52,7 @@ QuickHandler = Callable[[Any], AtOnce | None]
 """For an operation whose answer is often cheap: what computes the answer to a request, or None where the handler must. It changes
 nothing and waits for nothing."""
 
-Invoke = Callable[[Any], Awaitable[Any]]
+Invoke = Callable[[Any], Coroutine[Any, Any, Any]]
 """Runs the handler of a call with a request."""
 
 NO_CACHE = "cache-control"

@@ -54,7 +54,7 @@ class CatchingUp:
                 if sent or paced:
                     since = now
                 if subscriber.pending and subscriber.waits:
-                    if subscriber.push is not None and now - since < PATIENCE_SECONDS:
+                    if subscriber.pushes and now - since < PATIENCE_SECONDS:
                         self._behind[subscriber] = since
                     elif subscriber.wake():
                         turns.woke()

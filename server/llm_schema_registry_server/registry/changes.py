@@ -17,8 +17,9 @@ from ..storage.store import Store
 from ..storage.values import LogPage
 from .catching_up import CatchingUp
 from .fairness import Turns
+from .gathering import Beats
 from .subscriber_index import SubscriberIndex
-from .subscribers import ChangeFilter, Offered, Push, Subscriber
+from .subscribers import Offered, Subscriber
 
 BATCH = 1000
 MOST_WAITING = 10_000
@@ -35,7 +36,8 @@ RETRY_SECONDS = 0.5
 class ChangeFeed:
     """Reads the log in order, once, and hands each change to `on_change` before any subscriber sees it.
 
-    `position` is how far this instance has read; `offered` is how far every live subscriber has been handed what it wants.
+    `position` is how far this instance has read; `offered` is how far every live subscriber has been handed what it wants, or has it
+    noted to be taken together with what follows (gathering.py).
 
     on_gap: called instead when changes were forgotten before this instance had read them, as may happen to one that
     was cut off for long, or cannot be decoded: anything may have changed.
@@ -58,8 +60,10 @@ class ChangeFeed:
         self._closing = False
         self._trouble = ""
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._subscribers = SubscriberIndex()
         self._behind = CatchingUp()
+        self._beats = Beats(self._behind)
+        self._beat: asyncio.TimerHandle | None = None
+        self._subscribers = SubscriberIndex(self._beats.note)
         self._news = asyncio.Event()
         # Who waits for a sequence: (sequence, number, future), the least first.
         self._reaching: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -72,7 +76,7 @@ class ChangeFeed:
 
     @property
     def offered(self) -> int:
-        """Everything up to this sequence has been handed to every live subscriber that wants it."""
+        """Everything up to this sequence has been handed to every live subscriber that wants it, or is noted for its next beat."""
         return self._offered
 
     @property
@@ -120,16 +124,17 @@ class ChangeFeed:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._behind.stop()
+        if self._beat is not None:
+            self._beat.cancel()
         for subscriber in self._subscribers:
             subscriber.wake()
 
     @contextmanager
-    def subscribe(self, interest: ChangeFilter, push: Push | None = None) -> Iterator[Subscriber]:
-        """A subscriber for the time of the block."""
-        subscriber = Subscriber(interest, push)
+    def subscribe(self, subscriber: Subscriber) -> Iterator[None]:
+        """Offers changes to a subscriber for the time of the block, once it is live."""
         self._subscribers.add(subscriber)
         try:
-            yield subscriber
+            yield
         finally:
             subscriber.live = False
             self._subscribers.remove(subscriber)
@@ -251,12 +256,27 @@ class ChangeFeed:
                 for change in handful:
                     await self._offer(change, turns)
                     self._offered = change.sequence
+                    if self._beats.late():
+                        await self._beats.serve(turns)
                 if (
                     len(handful) < _HANDFUL
                 ):  # what lies behind the last of them, if anything, cannot be decoded
                     self._offered = max(self._offered, position)
                 self._forget()
+                await self._beats.serve(turns)
                 await turns.pause()
+            if not self._closing:
+                await self._beats.serve(turns)
+            self._await_beat()
+
+    def _await_beat(self) -> None:
+        """Has the subscribers that take changes together served when the next beat is due."""
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+        seconds = self._beats.seconds()
+        if seconds is not None and not self._closing:
+            self._beat = asyncio.get_running_loop().call_later(seconds, self._news.set)
 
     async def _offer(self, change: Change, turns: Turns) -> None:
         if change.hidden:
@@ -278,10 +298,12 @@ class ChangeFeed:
         for subscriber in self._subscribers:
             if subscriber.live and subscriber.place < position:
                 if not subscriber.pending:
-                    subscriber.place = max(subscriber.place, offered)
+                    subscriber.place = max(subscriber.place, subscriber.complete(offered))
                 if subscriber.lag():
                     turns.woke()
             await turns.pause_if_due()
+        for gathered in self._subscribers.gathered:
+            self._beats.forget(gathered)
         self._offered = position
 
     async def _wake_all(self, turns: Turns) -> None:

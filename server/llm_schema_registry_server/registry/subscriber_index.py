@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from ..model.change import Change
 from ..model.pattern import Glob
 from .fairness import Turns
+from .gathering import Gathered, GatheringSubscriber
 from .subscribers import ChangeFilter, Subscriber
 
 _KNOWN_NAMES = 4096
@@ -18,12 +19,12 @@ _PART = 4
 
 
 class _Group:
-    """Subscribers that want the same."""
+    """Subscribers that want the same, and `gathered`: what they take together, where they do."""
 
-    __slots__ = ("interest", "members")
+    __slots__ = ("gathered", "interest", "members")
 
-    def __init__(self, interest: ChangeFilter) -> None:
-        self.interest = interest
+    def __init__(self, interest: ChangeFilter, gathered: Gathered | None) -> None:
+        self.interest, self.gathered = interest, gathered
         self.members: dict[Subscriber, None] = {}
 
 
@@ -88,11 +89,12 @@ class _ByText:
 class SubscriberIndex:
     """The subscribers, found by what they want: by exact name, by the literal beginning of a pattern, by its literal end when it
     begins with a wildcard, or by some characters of its longest literal when it ends with one, too. Who wants the same stands in one group, which is looked for once; the groups of a name
-    are remembered until what is wanted changes."""
+    are remembered until what is wanted changes. `note` is told once of each change that those want who take changes together."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[Gathered, Change], None] | None = None) -> None:
+        self._note = note
         self._members: dict[Subscriber, None] = {}
-        self._groups: dict[ChangeFilter, _Group] = {}
+        self._groups: dict[tuple[ChangeFilter, float | None], _Group] = {}
         self._everything: dict[_Group, None] = {}
         self._by_name: dict[str, dict[_Group, None]] = {}
         self._by_prefix, self._by_suffix, self._by_part = _ByText(_beginning), _ByText(_end), _ByText(_parts)
@@ -108,30 +110,48 @@ class SubscriberIndex:
     def add(self, subscriber: Subscriber) -> None:
         """From now on changes are offered to it. Its filter becomes the one of those that want the same."""
         self._members[subscriber] = None
-        group = self._groups.get(subscriber.interest)
+        gathered = subscriber.gathered if isinstance(subscriber, GatheringSubscriber) else None
+        key = subscriber.interest, None if gathered is None else gathered.seconds
+        group = self._groups.get(key)
         if group is None:
-            group = self._groups[subscriber.interest] = _Group(subscriber.interest)
+            group = self._groups[key] = _Group(subscriber.interest, gathered)
             self._enter(group)
         subscriber.interest = group.interest
         group.members[subscriber] = None
+        if isinstance(subscriber, GatheringSubscriber) and group.gathered is not None:
+            subscriber.gathered = group.gathered
+            group.gathered.members[subscriber] = None
 
     def remove(self, subscriber: Subscriber) -> None:
         """Nothing is offered to it any more."""
         del self._members[subscriber]
-        group = self._groups[subscriber.interest]
+        gathered = subscriber.gathered if isinstance(subscriber, GatheringSubscriber) else None
+        key = subscriber.interest, None if gathered is None else gathered.seconds
+        group = self._groups[key]
         del group.members[subscriber]
+        if isinstance(subscriber, GatheringSubscriber):
+            del subscriber.gathered.members[subscriber]
         if not group.members:
-            del self._groups[subscriber.interest]
+            del self._groups[key]
             self._leave(group)
 
     async def wanting(self, change: Change, turns: Turns) -> AsyncIterator[Sequence[Subscriber]]:
-        """Those that want a change, each once, in groups. Others have their turns meanwhile: who comes or goes may be missing or left."""
+        """Those that want a change, each once, in groups, but for those who take changes together, for whom it is noted. Others have their turns
+        meanwhile: who comes or goes may be missing or left."""
         groups: Iterable[_Group] = tuple(self._everything)
         if change.subject is not None and len(self._groups) > len(self._everything):
             groups = (*groups, *await self._matching(str(change.subject), turns))
         for group in groups:
             if not group.interest.kinds or change.event_type in group.interest.kinds:
-                yield tuple(group.members)
+                if group.gathered is None:
+                    yield tuple(group.members)
+                elif self._note is not None:
+                    self._note(group.gathered, change)
+
+    @property
+    def gathered(self) -> Sequence[Gathered]:
+        """What waits for those who take changes together."""
+        return [group.gathered for group in self._groups.values() if group.gathered is not None]
 
     async def _matching(self, name: str, turns: Turns) -> Sequence[_Group]:
         known = self._known.get(name)

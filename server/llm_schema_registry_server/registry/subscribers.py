@@ -132,6 +132,15 @@ class Subscriber:
         return Offered.WOKEN if self.wake() else Offered.DONE
 
     @property
+    def pushes(self) -> bool:
+        """Whether changes are sent to it while its task waits."""
+        return self.push is not None
+
+    def complete(self, offered: int) -> int:
+        """Up to which sequence it has been handed all that it wants while it is live, where all have been offered what there is up to `offered`."""
+        return offered
+
+    @property
     def waits(self) -> bool:
         """Whether its task waits to be woken."""
         return self._waiter is not None and not self._waiter.done()

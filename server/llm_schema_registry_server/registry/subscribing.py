@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from ..errors import (
     InvalidRequest,
@@ -16,6 +17,7 @@ from ..model.change import Change, EventType, parse_revision
 from ..storage.store import Store
 from .changes import ChangeFeed
 from .fairness import Turns
+from .gathering import MOST_GATHER, MOST_TOGETHER, GatheringSubscriber, PushTogether, Together
 from .subscribers import MOST_SUBJECTS, ChangeFilter, Push, Subscriber
 
 EARLIEST = "earliest"
@@ -41,7 +43,26 @@ class Subscribing:
         """What a subscriber asks for. Raises InvalidRequest for too many or impossible subjects."""
         return ChangeFilter.of(subjects, kinds, self._most_subjects)
 
-    async def __call__(
+    def gather(self, seconds: float) -> float:
+        """For how long a subscriber lets changes be held back. Raises InvalidRequest."""
+        if not 0 <= seconds <= MOST_GATHER:
+            raise InvalidRequest("gather", f"must be 0 to {MOST_GATHER:g} s, for example 0.05s; 0 is off")
+        return seconds
+
+    def together(
+        self,
+        interest: ChangeFilter,
+        from_revision: str,
+        heartbeat: float | None,
+        gather: float,
+        push: PushTogether | None = None,
+    ) -> AsyncGenerator[Together | Heartbeat, None]:
+        """As the call, but several changes at a time: what happens within `gather` seconds after some were sent, and what is there at
+        once."""
+        found = self._follow(GatheringSubscriber(interest, gather, push), from_revision, heartbeat)
+        return cast(AsyncGenerator[Together | Heartbeat, None], found)
+
+    def __call__(
         self, interest: ChangeFilter, from_revision: str, heartbeat: float | None, push: Push | None = None
     ) -> AsyncGenerator[Change | Heartbeat, None]:
         """Yield a Heartbeat when the subscription is live, then changes without end. With `heartbeat` (seconds): also one whenever
@@ -51,19 +72,37 @@ class Subscribing:
         Raises RevisionUnknown or RevisionCompacted at the start; RevisionCompacted also when a subscriber that lags is
         overtaken by what is forgotten; ShuttingDown at the end, which says where to resume.
         """
+        found = self._follow(Subscriber(interest, push), from_revision, heartbeat)
+        return cast(AsyncGenerator[Change | Heartbeat, None], found)
+
+    async def _follow(
+        self, subscriber: Subscriber, from_revision: str, heartbeat: float | None
+    ) -> AsyncGenerator[Change | Together | Heartbeat, None]:
+        """What both ways have in common; a subscriber that gathers is told changes together."""
         if heartbeat is not None and not LEAST_HEARTBEAT <= heartbeat <= MOST_HEARTBEAT:
             raise InvalidRequest(
                 "heartbeat_interval", f"must be {LEAST_HEARTBEAT:g} to {MOST_HEARTBEAT:g} s, for example 30s"
             )
         position = await self._start(from_revision)
         turns = Turns()
-        with self._feed.subscribe(interest, push) as subscriber:
+        most = MOST_TOGETHER if isinstance(subscriber, GatheringSubscriber) else 0
+        with self._feed.subscribe(subscriber):
             interest = subscriber.interest
             sent = time.monotonic()
             yield Heartbeat(position)
             while True:
                 position = max(position, subscriber.place)
-                for change in await self._next(subscriber, position):
+                changes = await self._next(subscriber, position)
+                for start in range(0, len(changes), most) if most else ():
+                    if self._feed.closing:
+                        raise ShuttingDown(self._feed.revision(position))
+                    part = changes[start : start + most]
+                    if wanted := tuple(c for c in part if c.sequence > position and interest.wants(c)):
+                        yield wanted
+                        sent = time.monotonic()
+                    position = max(position, part[-1].sequence)
+                    await turns.pause_if_due()
+                for change in () if most else changes:
                     if self._feed.closing:
                         raise ShuttingDown(self._feed.revision(position))
                     if change.sequence > position and interest.wants(change):
@@ -75,7 +114,7 @@ class Subscribing:
                 if not subscriber.live or subscriber.pending:
                     continue
                 # Live and nothing pending: all that was wanted of what was offered to all has been sent.
-                position = max(position, subscriber.place, self._feed.offered)
+                position = max(position, subscriber.place, subscriber.complete(self._feed.offered))
                 sent = max(sent, subscriber.sent)
                 if self._feed.closing:
                     raise ShuttingDown(self._feed.revision(position))

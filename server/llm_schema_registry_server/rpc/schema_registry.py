@@ -28,6 +28,7 @@ from ..model.search import SearchOrder
 from ..model.selector import parse_selector
 from ..model.subject import Subject
 from ..registry.checking import CompatibilityQuestion
+from ..registry.gathering import PushTogether, Together
 from ..registry.graph import DependencyPage
 from ..registry.lifecycle import Update
 from ..registry.paging import token, version_key
@@ -40,7 +41,7 @@ from ..storage.values import SchemaFilter
 from . import convert
 from .actors import actor, learn, named_or_learnt, touch_owner, wrote
 from .batch import each, in_order
-from .change_events import ChangeEvent, ChangeEvents
+from .change_events import TOGETHER_BYTES, ChangeEvent, ChangeEvents, EventsTogether
 from .payloads import payload_of
 from .protobuf.resources import schema, subject
 from .protobuf.shared_answer import SharedAnswer
@@ -48,11 +49,18 @@ from .protobuf.status import status
 
 
 class SchemaRegistryService:
-    """One method per RPC, named as the RPC is."""
+    """One method per RPC, named as the RPC is. Events that go out together are at most `message_bytes`, the limit of a message."""
 
-    def __init__(self, use: UseCases, wire: convert.MessageConverter, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        use: UseCases,
+        wire: convert.MessageConverter,
+        clock: Callable[[], datetime],
+        message_bytes: int = TOGETHER_BYTES,
+    ) -> None:
         self._use, self._wire, self._clock = use, wire, clock
         self._events = ChangeEvents(wire, use.reading)
+        self._together = EventsTogether(self._events, min(TOGETHER_BYTES, message_bytes))
 
     async def register_schema(
         self, request: pb.RegisterSchemaRequest, call: Call
@@ -311,9 +319,17 @@ class SchemaRegistryService:
     ) -> AsyncGenerator[pb.SchemaChangeEvent | SharedAnswer, None]:
         interest = self._use.subscribing.filter(request.subjects, _kinds(request))
         heartbeat = _seconds(request.heartbeat_interval) if request.HasField("heartbeat_interval") else None
+        gather = self._use.subscribing.gather(_seconds(request.gather)) or (0.0 if call.joins else None)
         with_schema, listening = request.include_schema, False
-        push = None if call.push is None else self._pushing(call, call.push, with_schema)
-        changes = self._use.subscribing(interest, request.from_revision, heartbeat, push)
+        changes: AsyncGenerator[Change | Together | Heartbeat, None]
+        if gather is None:
+            push = None if call.push is None else self._pushing(call, call.push, with_schema)
+            changes = self._use.subscribing(interest, request.from_revision, heartbeat, push)
+        else:
+            pushes = None if call.push is None else self._pushing_together(call, call.push, with_schema)
+            changes = self._use.subscribing.together(
+                interest, request.from_revision, heartbeat, gather, pushes
+            )
         async with aclosing(changes):
             async for change in changes:
                 if isinstance(change, Heartbeat):
@@ -326,11 +342,68 @@ class SchemaRegistryService:
                         continue
                     yield beat
                     call.resume_revision = beat.revision
+                elif isinstance(change, tuple):
+                    async with aclosing(self._told_together(call, change, with_schema)) as messages:
+                        async for event in messages:
+                            yield event
+                            call.resume_revision = event.revision
                 elif call.shows(_told_of(change)):
                     events = self._events
                     event = await events.event_with_schema(change) if with_schema else events.event(change)
                     yield event
                     call.resume_revision = event.revision  # the wire has taken it
+
+    async def _told_together(
+        self, call: Call, changes: Together, with_schema: bool
+    ) -> AsyncGenerator[ChangeEvent, None]:
+        """The messages of these changes. Raises what a guard raises, after those of the changes before."""
+        shown, refusal = [], None
+        for change in changes:
+            try:
+                if call.shows(_told_of(change)):
+                    shown.append(change)
+            except RegistryError as error:
+                refusal = error
+                break
+        rest = tuple(shown)
+        while rest:
+            together = self._together
+            event, count = (
+                await together.message_with_schemas(rest) if with_schema else together.message(rest)
+            )
+            yield event
+            rest = rest[count:]
+        if refusal is not None:
+            raise refusal
+
+    def _pushing_together(
+        self, call: Call, push: Callable[[SharedAnswer], Pushed], with_schema: bool
+    ) -> PushTogether:
+        """What sends the first message of several changes at once, but for those that guards leave out."""
+        sent = Pushed.SENT
+        message_of = self._together.ready_with_schemas if with_schema else self._together.message
+
+        def send(changes: Together) -> tuple[Pushed, int]:  # runs for each of thousands of subscribers
+            shown = changes
+            if call.watchers or call.selectors:
+                try:
+                    seen = tuple(change for change in changes if call.shows(_told_of(change)))
+                except RegistryError:
+                    return Pushed.UNFIT, 0
+                if not seen:
+                    return Pushed.NOTHING, len(changes)
+                shown = changes if len(seen) == len(changes) else seen
+            found = message_of(shown)
+            if found is None:
+                return Pushed.NOT_YET, 0
+            event, count = found
+            pushed = push(event)
+            if pushed is not sent:
+                return pushed, 0
+            call.resume_revision = event.revision
+            return pushed, len(changes) if count == len(shown) else changes.index(shown[count - 1]) + 1
+
+        return send
 
     def _pushing(self, call: Call, push: Callable[[SharedAnswer], Pushed], with_schema: bool) -> Push:
         """What sends the event of a change at once, unless guards leave it out."""

@@ -44,7 +44,8 @@ class TlsSettings(Section):
     reload_seconds: float = Field(10.0, ge=0.1)
     """How often the files are looked at. SIGHUP has them read at once."""
     handshake_seconds: float = Field(10.0, gt=0)
-    """How long a handshake may take."""
+    """How long a handshake may take; without TLS, how long a client of gRPC may take to say that it speaks HTTP/2, where a front stands
+    (`grpc.front`)."""
     handshakes: int = Field(512, ge=4)
     """Most handshakes at a time on one listener, a quarter of them from one address; more connections are closed at once."""
 

@@ -93,10 +93,11 @@ class GrpcSettings(Section):
     """Calls that one address (behind a trusted proxy: one connection) may reset in a second before they are answered (a stream: before
     its first message), by which callers give up; five times as many at once. Connections that reset more are ended. Where a front stands (`grpc.front`; with TLS on the HTTP port,
     too), also those that send twenty times as many pings, settings, priorities or empty frames, or as many MiB of compressed messages, once
-    they are unpacked."""
+    they are unpacked; there a call that is reset when its answer has begun counts as a quarter, and a connection in the clear that speaks
+    something else than HTTP/2 as five."""
     incomplete_calls_per_address: int = Field(1024, ge=1)
     """Calls of one address (behind a trusted proxy: of one connection) whose first message has not come as a whole, where a front stands
-    (`grpc.front`); eight of each connection are not counted. A connection that begins more is ended. All addresses together: sixteen times as
+    (`grpc.front`), and with TLS requests over HTTP/2 on the HTTP port whose body has not; eight of each connection are not counted. A connection that begins more is ended. All addresses together: sixteen times as
     many, shared equally. A call that ends without a message counts as one that was reset, and so does one that the engine refuses since it is
     beyond `grpc.streams_per_connection` (`grpc.resets_per_second`)."""
     refusals_per_second: int = Field(200, ge=1)

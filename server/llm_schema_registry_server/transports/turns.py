@@ -19,7 +19,8 @@ TASK_UNITS = 4
 _UNIT_BYTES = 128
 _UNIT_SECONDS = 20e-6
 _MOST, _LEAST, _STEP = 256, 4 * TASK_UNITS, 32
-_SHORT_SECONDS, _LONG_SECONDS = 0.004, 0.008
+# A registration passes a dozen turns of the loop: what one takes beside a flood of other calls, it waits for a dozen times.
+_SHORT_SECONDS, _LONG_SECONDS = 0.001, 0.002
 _UP, _DOWN = 1 / 2, 1 / 16
 """How far what is known of a kind of call follows one that took more, and one that took less."""
 
@@ -95,14 +96,24 @@ class CallTurns:
         self._seconds: dict[Hashable, float] = {}
         self._usual = 0.0
         self._waiting: OrderedDict[str, deque[WaitingCall]] = OrderedDict()
-        self._used, self._budget = 0, _MOST
-        self._scheduled = False
+        self._used, self._budget = 0.0, _MOST
+        self._scheduled = self._passed = False
         self._began = 0.0
 
     @property
     def free(self) -> bool:
         """Whether a call may begin in this turn."""
         return self._used < self._budget and not self._waiting
+
+    def passes(self) -> bool:
+        """Whether a call that was to begin in this turn may go on. Those may not before which others have gone on and taken longer than
+        anybody knew: they `turn` once more."""
+        if not self._scheduled:
+            return True
+        if self._passed and time.thread_time() - self._began > _LONG_SECONDS:
+            return False
+        self._passed = True
+        return True
 
     def units(self, kind: Hashable) -> int:
         """What the first step of a call of this kind takes, as far as is known; of an unknown one, what that of any call does."""
@@ -117,7 +128,7 @@ class CallTurns:
 
         return Noted(work, note)
 
-    def use(self, units: int) -> None:
+    def use(self, units: float) -> None:
         """Counts what began in this turn."""
         self._used += units
         if not self._scheduled:
@@ -133,9 +144,14 @@ class CallTurns:
 
     async def turn(self, caller: Callable[[], str], units: int = TASK_UNITS) -> None:
         """Waits until a call may begin, and counts it."""
-        if self.free:
+        if self.free and self.passes():
             self.use(units)
             return
+        await self._waited(caller, units)
+        while not self.passes():
+            await self._waited(caller, units)
+
+    async def _waited(self, caller: Callable[[], str], units: int) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def begin() -> None:
@@ -171,7 +187,7 @@ class CallTurns:
             self._budget = max(_LEAST, self._budget // 2)
         elif took < _SHORT_SECONDS:
             self._budget = min(_MOST, self._budget + _STEP)
-        self._used, self._scheduled = 0, False
+        self._used, self._scheduled, self._passed = 0.0, False, False
         waiting = self._waiting
         try:
             while waiting and self._used < self._budget:

@@ -11,15 +11,17 @@ import pytest
 from google.protobuf.message import Message
 
 from llm_schema_registry.v1 import schema_registry_pb2 as pb
+from llm_schema_registry_server.errors import StorageUnavailable
 from llm_schema_registry_server.model.change import Change, EventType
 from llm_schema_registry_server.model.schema import SchemaVersion
 from llm_schema_registry_server.registry.lifecycle import Update
 from llm_schema_registry_server.registry.reading import FoundSchema
 from llm_schema_registry_server.rpc import change_events
-from llm_schema_registry_server.rpc.change_events import MOST_EVENTS, ChangeEvents
+from llm_schema_registry_server.rpc.change_events import MOST_EVENTS, ChangeEvents, EventsTogether
 from llm_schema_registry_server.rpc.convert import MessageConverter
 from llm_schema_registry_server.rpc.protobuf.shared_answer import SharedAnswer, message_of, serialized
 from llm_schema_registry_server.transports.http.json_out import render
+from llm_schema_registry_server.transports.http.stream_formats import Events, JsonArray, Lines
 from tests.support.registry import ADMIN, World, world
 
 
@@ -142,10 +144,88 @@ async def test_an_event_with_its_schema_is_ready_a_moment_later_and_not_for_long
         assert message_of(event).schema.subject == "s"  # type: ignore[attr-defined]
         assert events.ready_with_schema(told) is event
         assert (wire.changes, wire.schemas) == (1, 1)
-        while events._ready:  # noqa: ASYNC110
+        while events.ready:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert events.ready_with_schema(told) is None
-        await asyncio.gather(*events._making.values())
+        await asyncio.gather(*events.ready.making.values())
+
+
+def together(*sequences: int) -> tuple[Change, ...]:
+    return tuple(map(change, sequences))
+
+
+async def test_who_asks_for_the_same_changes_shares_one_message() -> None:
+    async with world() as registry:
+        wire = CountingConvert()
+        events = EventsTogether(ChangeEvents(wire, registry.reading), 10_000)
+        told = together(3, 5, 9)
+
+        found = [events.message(told) for _ in range(100)]
+        found += [events.message(together(3, 5, 9)) for _ in range(100)]
+        event, _ = found[0]
+        message = message_of(event)
+
+        assert {(id(made), held) for made, held in found} == {(id(event), 3)}
+        assert wire.changes == 3
+        assert isinstance(message, pb.SchemaChangeEvent)
+        assert [e.revision for e in (message, *message.more)] == [wire.revision(n) for n in (3, 5, 9)]
+        assert event.revision == wire.revision(9)
+        assert events.message(together(3, 9))[0] is not event
+        assert events.message(together(7)) == (events._events.event(change(7)), 1)
+
+
+async def test_a_message_holds_what_fits_and_one_event_in_any_case() -> None:
+    async with world() as registry:
+        single = ChangeEvents(CountingConvert(), registry.reading)
+        size = len(serialized(single.event(change(1))))
+        told = together(*range(1, 301))
+
+        for most, expected in ((1, 1), (2 * size, 1), (3 * size, 2), (1 << 20, 100)):
+            event, count = EventsTogether(single, most).message(told)
+            assert count == expected
+            assert len(serialized(event)) <= max(most, size)
+
+
+async def test_the_message_of_several_changes_is_written_apart_into_a_body() -> None:
+    async with world() as registry:
+        single = ChangeEvents(CountingConvert(), registry.reading)
+        told = together(3, 5, 9)
+        event, _ = EventsTogether(single, 10_000).message(told)
+        alone = [single.event(c) for c in told]
+
+        for style in (Lines(), Events()):
+            assert style.item(event, first=True) == b"".join(style.item(e, first=False) for e in alone)
+            assert style.item(event, first=True) is style.item(event, first=False)
+        assert JsonArray().item(event, first=True) == b",".join(map(render, alone))
+        assert JsonArray().item(event, first=False) == b"," + b",".join(map(render, alone))
+
+
+async def test_changes_before_one_whose_schema_cannot_be_read_are_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with world() as registry:
+        single = ChangeEvents(CountingConvert(), registry.reading)
+        events = EventsTogether(single, 1 << 20)
+        versions = [(await registry.register(f"s{n}", "a")).version for n in range(1, 5)]
+        told = tuple(change(n, version) for n, version in enumerate(versions, start=1))
+        by_id = registry.reading.by_id
+
+        async def broken(schema_id: str) -> FoundSchema:
+            if schema_id == told[2].schema_id:
+                raise StorageUnavailable("away")
+            return await by_id(schema_id)
+
+        monkeypatch.setattr(registry.reading, "by_id", broken)
+        event, count = await events.message_with_schemas(told)
+        message = message_of(event)
+        assert isinstance(message, pb.SchemaChangeEvent)
+        assert (count, [e.schema.subject for e in (message, *message.more)]) == (2, ["s1", "s2"])
+        with pytest.raises(StorageUnavailable):
+            await events.message_with_schemas(told[2:])
+        assert events.ready_with_schemas(told) is None
+        while (found := events.ready_with_schemas(told)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert found[1] == 2
 
 
 async def _describe(registry: World, version: SchemaVersion, description: str) -> None:

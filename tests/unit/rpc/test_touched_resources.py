@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -24,6 +25,7 @@ from llm_schema_registry_server.calls.pipeline import Pipeline
 from llm_schema_registry_server.errors import PermissionDenied, RegistryError
 from llm_schema_registry_server.faces import services
 from llm_schema_registry_server.model.principal import Principal
+from llm_schema_registry_server.model.pushed import Pushed
 from llm_schema_registry_server.registry.configuration import built_in
 from llm_schema_registry_server.registry.granting import GrantRules
 from llm_schema_registry_server.registry.health import Health
@@ -32,6 +34,7 @@ from llm_schema_registry_server.rpc import methods
 from llm_schema_registry_server.rpc.cached_answers import CACHED_METHODS, PreparedAnswers
 from llm_schema_registry_server.rpc.convert import MessageConverter
 from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
+from llm_schema_registry_server.rpc.protobuf.shared_answer import Answer, serialized
 from llm_schema_registry_server.settings import StatisticsSettings
 from tests.support.registry import ADMIN, LIMITS, World, world
 
@@ -84,6 +87,7 @@ def serve(registry: World) -> tuple[Rpcs, AnswerCache]:
         GrantBook(Roles()),
         Tickets(registry.store),
         cache.count_read,
+        1 << 20,
     )
     return Rpcs(TABLE.values(), Pipeline(bind(list(TABLE.values()), handlers), (), cache)), cache
 
@@ -284,12 +288,22 @@ async def test_each_item_of_a_batch_names_its_subject(registry: World) -> None:
     assert not reports[2].HasField("error")
 
 
-def changes_of(rpcs: Rpcs, made: Call, *subjects: str) -> Any:
+def changes_of(rpcs: Rpcs, made: Call, *subjects: str, gather: int = 0) -> Any:
     request = pb.StreamRequest(subjects=subjects, from_revision="earliest")
+    request.gather.FromMilliseconds(gather)
     return rpcs.stream(TABLE["StreamSchemaChanges"], made, request.SerializeToString())
 
 
-async def test_a_stream_names_what_it_watches_and_a_guard_leaves_subjects_out(registry: World) -> None:
+def apart(answer: bytes) -> list[pb.SchemaChangeEvent]:
+    """The events of one message."""
+    event = pb.SchemaChangeEvent.FromString(answer)
+    return [event, *event.more]
+
+
+@pytest.mark.parametrize("gather", [0, 50])
+async def test_a_stream_names_what_it_watches_and_a_guard_leaves_subjects_out(
+    registry: World, gather: int
+) -> None:
     for subject in ("orders", "bills", "orders"):
         await registry.register(subject, f"a {subject}" if subject == "bills" else "a")
     await registry.register("users", "a")
@@ -302,8 +316,10 @@ async def test_a_stream_names_what_it_watches_and_a_guard_leaves_subjects_out(re
 
     made = call("StreamSchemaChanges")
     made.select(select)
-    answers = changes_of(rpcs, made, "orders", "b*", "users")
-    seen = [pb.SchemaChangeEvent.FromString(await anext(answers)).subject for _ in range(2)]
+    answers = changes_of(rpcs, made, "orders", "b*", "users", gather=gather)
+    seen: list[str] = []
+    while len(seen) < 2:
+        seen += [event.subject for event in apart(await anext(answers))]
     await answers.aclose()
 
     assert seen == ["bills", "users"]
@@ -319,7 +335,8 @@ async def test_a_stream_names_what_it_watches_and_a_guard_leaves_subjects_out(re
     assert [pb.SchemaInfo.FromString(v).subject async for v in versions] == ["bills", "users"]
 
 
-async def test_a_stream_ends_at_what_a_watcher_refuses(registry: World) -> None:
+@pytest.mark.parametrize("gather", [0, 50])
+async def test_a_stream_ends_at_what_a_watcher_refuses(registry: World, gather: int) -> None:
     await registry.register("users", "a")
     await registry.register("orders", "a")
     rpcs, _ = serve(registry)
@@ -330,10 +347,59 @@ async def test_a_stream_ends_at_what_a_watcher_refuses(registry: World) -> None:
 
     made = call("StreamSchemaChanges")
     made.watch(refuse)
-    answers = changes_of(rpcs, made)
+    answers = changes_of(rpcs, made, gather=gather)
     assert pb.SchemaChangeEvent.FromString(await anext(answers)).subject == "users"
     with pytest.raises(PermissionDenied, match="not orders"):
         await anext(answers)
+
+
+@pytest.mark.parametrize("with_schemas", [False, True])
+async def test_what_is_sent_together_without_the_task_is_looked_at_change_by_change(
+    registry: World, with_schemas: bool
+) -> None:
+    rpcs, _ = serve(registry)
+    told: list[pb.SchemaChangeEvent] = []
+    pushed = 0
+
+    def push(answer: Answer) -> Pushed:
+        nonlocal pushed
+        pushed += 1
+        told.extend(apart(serialized(answer)))
+        return Pushed.SENT
+
+    def refuse(resource: Resource) -> None:
+        if resource == Resource(ResourceKind.SUBJECT, "secret"):
+            raise PermissionDenied("not that")
+
+    made = call("StreamSchemaChanges")
+    made.push = push
+    made.select(lambda resource: resource != ORDERS)
+    made.watch(refuse)
+    request = pb.StreamRequest(include_schema=with_schemas)
+    request.gather.FromMilliseconds(20)
+
+    async def follow() -> None:
+        async for answer in rpcs.stream(TABLE["StreamSchemaChanges"], made, request.SerializeToString()):
+            told.extend(apart(answer))
+
+    following = asyncio.create_task(follow())
+    while not registry.feed.subscribers:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    for number, name in enumerate(["orders", "a", "b", "orders", "c", "orders"]):
+        level = CompatibilityLevel.NONE if name == "orders" else None
+        await registry.register(name, f"w{number}", level=level)
+    while len(told) < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    assert pushed
+    assert [event.subject for event in told] == ["a", "b", "c"]
+    assert [event.HasField("schema") for event in told] == [with_schemas] * 3
+    for name in ("d", "e", "secret", "f"):
+        await registry.register(name, "w")
+    with pytest.raises(PermissionDenied, match="not that"):
+        await following
+
+    assert [event.subject for event in told] == ["a", "b", "c", "d", "e"]
+    assert made.resume_revision == told[-1].revision
 
 
 async def test_an_answer_depends_on_every_subject_that_its_request_names(registry: World) -> None:

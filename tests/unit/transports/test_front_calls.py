@@ -6,7 +6,7 @@ import gzip
 import random
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -85,8 +85,7 @@ class World:
         incomplete: IncompleteCalls | None = None,
     ) -> None:
         self.spent, self.allowed = 0.0, allowed
-        self.later: list[Callable[[], None]] = []
-        self.unpacked = UnpackedBytes(room, 2 * room, self.later.append)
+        self.unpacked = UnpackedBytes(room, 2 * room)
         bounds = CallBounds(
             most,
             streams,
@@ -112,9 +111,6 @@ class World:
             self.told += self.inspection.answers()
             while self.inspection.unfinished:
                 self.turns += 1
-                for work in self.later:
-                    work()
-                self.later.clear()
                 self.out += self.inspection.incoming(b"")
                 self.told += self.inspection.answers()
         return self
@@ -622,11 +618,31 @@ def test_many_small_frames_are_looked_at_in_turns() -> None:
     assert [frame.kind for frame in world.engine].count(PING) == len(pings)
 
 
-def test_frames_of_all_connections_share_a_turn() -> None:
-    first, second = World(), World()
-    second.inspection._unpacked = first.unpacked
-    first.inspection.incoming(written([Frame(PING, 0, 0, bytes(8))] * 5_000))
-    assert first.inspection.unfinished
+def test_a_call_that_is_reset_costs_less_once_its_answer_has_begun() -> None:
+    """So every client leaves a stream."""
+    world = World().send(written([f for n in range(2) for f in call(2 * n + 1, message(b"text"))]))
+    world.inspection.outgoing(Frame(HEADERS, END_HEADERS, 1, b"an answer begins").write())
+    world.inspection.incoming(Frame(RST, 0, 1, bytes(4)).write())
+    assert world.spent == 0.25
+    world.inspection.incoming(Frame(RST, 0, 3, bytes(4)).write())
+    assert world.spent == 1.25
 
-    second.inspection.incoming(written([Frame(PING, 0, 0, bytes(8))] * 100))
-    assert second.inspection.unfinished
+
+def test_empty_messages_are_looked_at_in_pieces() -> None:
+    """A frame may hold thousands of them, and each takes as long as a frame."""
+    content = message(b"") * 3_000
+    frames = [Frame(HEADERS, END_HEADERS, 1, b"x"), Frame(DATA, END_STREAM, 1, content)]
+    world = World().send(written(frames))
+    assert world.turns >= 3_000 // 256
+    assert joined(world.engine) == joined(expected(frames))
+
+
+@pytest.mark.parametrize("piece", [13, 10_000])
+def test_a_block_of_headers_that_does_not_end_is_cut(piece: int) -> None:
+    frames = [Frame(HEADERS, 0, 1, bytes(16_384)), *[Frame(CONTINUATION, 0, 1, bytes(256))] * 1000]
+    world = World()
+    with pytest.raises(Abuse, match="longer than 32768 bytes"):
+        world.send(*cuts(written(frames), piece))
+    assert len(world.out) <= 32_768 + 9 * 200
+    several = [f for n in range(10) for f in (Frame(HEADERS, END_HEADERS, 2 * n + 1, bytes(16_384)),)]
+    World().send(*cuts(written(several), piece))

@@ -202,7 +202,7 @@ async def test_handlers_are_called_as_they_are_while_nobody_resets() -> None:
         return request
 
     plain = grpc.unary_unary_rpc_method_handler(handler)
-    watched = WatchedHandlers(lambda _: None)
+    watched = WatchedHandlers(lambda _: None, lambda _: None)
     watched.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("a.B", {"C": plain})])
 
     class Details:

@@ -52,6 +52,28 @@ async def test_a_body_comes_whole_and_is_let_go_after_use(bodies: Bodies) -> Non
     assert bodies.held == 0
 
 
+@pytest.mark.parametrize("length", [None, 200_000])
+async def test_a_body_in_small_pieces_takes_its_room_in_few_steps(
+    monkeypatch: pytest.MonkeyPatch, length: int | None
+) -> None:
+    """Each step is given back when the body is let go, all in one piece."""
+    room = memory(1 << 20, 1 << 20, 1 << 20)
+    steps, take_now = list[int](), room.take_now
+
+    def counted(caller: Any, cost: Any, units: int) -> Any:
+        steps.append(units)
+        return take_now(caller, cost, units)
+
+    monkeypatch.setattr(room, "take_now", counted)
+    many = Bodies(room, Queues())
+    async with many.read(arriving(*[b"x" * 10] * 20_000), 300_000, "s", "a", length) as body:
+        assert len(body) == 200_000
+        assert len(steps) <= 20
+        assert 200_000 <= sum(steps) == many.held <= (length or 200_000 * 9 // 8 + 16_384)
+    assert many.held == 0
+    many.close()
+
+
 @pytest.mark.parametrize("chunks", [(), (b"abcd",), (b"ab", b"cd")])
 async def test_a_body_that_is_as_long_as_its_head_says_is_whole(
     bodies: Bodies, chunks: tuple[bytes, ...]

@@ -29,10 +29,19 @@ async def test_large_answers_are_written_in_a_thread(
 
     expected = json_out.render
     monkeypatch.setattr(json_out, "render", render)
-    made = await json_out.render_large(answer(findings))
+    tagged: list[int] = []
+
+    def tag(body: bytes) -> str:
+        tagged.append(threading.get_ident())
+        return str(len(body))
+
+    made, tag_of_it = await json_out.render_large(answer(findings), tag)
 
     assert made == expected(answer(findings))
+    assert tag_of_it == str(len(made))
     assert (written == [threading.get_ident()]) is on_the_loop
+    assert tagged == written
+    assert await json_out.render_large(answer(findings), None) == (made, "")
 
 
 def test_rendered_answers_hold_no_more_memory_than_they_need() -> None:

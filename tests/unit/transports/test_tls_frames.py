@@ -6,11 +6,28 @@ import random
 
 import pytest
 
-from llm_schema_registry_server.transports.front.frames import FrameMeter
+from llm_schema_registry_server.transports.front.frames import FrameHeads
 from llm_schema_registry_server.transports.reset_budget import ResetBudget
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 8, 9
+
+
+class FrameMeter:
+    """What all frames cost, in pieces of at most so many heads."""
+
+    def __init__(self, most: int = 7) -> None:
+        self._heads, self._most = FrameHeads(), most
+
+    def cost(self, data: bytes) -> float:
+        cost = 0.0
+        while data:
+            heads, read = self._heads.read(data, self._most)
+            assert read
+            assert len(heads) <= self._most
+            cost += sum(head.cost for head in heads)
+            data = data[read:]
+        return cost
 
 
 def frame(kind: int, payload: bytes = b"", flags: int = 0) -> bytes:

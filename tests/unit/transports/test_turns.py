@@ -171,6 +171,46 @@ async def test_calls_that_are_known_to_be_dear_begin_a_few_in_each_turn(clock: C
     assert max(steps) <= 8
 
 
+async def test_calls_that_are_dearer_than_was_known_wait_for_another_turn(clock: Clock) -> None:
+    """Units are a guess; what those before have taken in this turn is not."""
+    turns, steps, begun = CallTurns(), list[int](), 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        clock.now += 0.001
+
+    async def call() -> None:
+        await turns.turn(lambda: "somebody")
+        await work()
+
+    calls = [asyncio.create_task(call()) for _ in range(100)]
+    while not all(call.done() for call in calls):
+        mark = begun
+        await asyncio.sleep(0)
+        steps.append(begun - mark)
+    assert begun == 100
+    assert max(steps) <= 3
+
+
+async def test_one_call_at_least_goes_on_in_each_turn(clock: Clock) -> None:
+    """However long what is no call takes."""
+    turns, done = CallTurns(), 0
+
+    async def call() -> None:
+        nonlocal done
+        await turns.turn(lambda: "somebody")
+        done += 1
+
+    calls = [asyncio.create_task(call()) for _ in range(100)]
+    for _ in range(150):
+        clock.now += 1.0
+        await asyncio.sleep(0)
+        clock.now += 1.0
+    assert done == 100
+    await asyncio.wait(calls)
+
+
 async def test_noted_work_is_cancelled_and_fails_as_it_is(clock: Clock) -> None:
     turns = CallTurns()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from google.protobuf.duration_pb2 import Duration
@@ -23,9 +24,15 @@ RESUMABLE = frozenset({Code.UNAVAILABLE, Code.ABORTED, Code.CANCELLED, Code.DEAD
 """Codes of a stream that broke without fault of the request: ABORTED is a server that no longer waited
 for this reader, CANCELLED one that stopped at once, DEADLINE_EXCEEDED a silence that no living server keeps, or a proxy that limits the age of streams."""
 
+GATHER = 0.1
+"""Seconds that a server may hold back a change that follows another one."""
+
 
 class Subscription:
     """Where a watch stands: the request that continues it, and whether to continue after a failure.
+
+    A message may bring several changes (`received`), which are given out one by one (`next`): what continues the watch is the place after
+    the last one that was given out.
 
     Not connected yet, a failure is treated as that of any call: tried again as the retry policy says, then raised.
     Once connected, the watch goes on for ever: an interruption is no reason to lose a subscriber.
@@ -38,6 +45,7 @@ class Subscription:
         self.patience = patience
         self.heartbeats = heartbeats
         self._attempts = attempts
+        self._waiting: deque[pb.SchemaChangeEvent] = deque()
         self._connected = False
         self._failed = False
         self._standing = False
@@ -50,14 +58,23 @@ class Subscription:
         """The last place known to be complete; "" before there is one."""
         return self.request.from_revision
 
-    def received(self, event: pb.SchemaChangeEvent) -> bool:
-        """Note an event; whether the caller is to see it."""
+    def received(self, message: pb.SchemaChangeEvent) -> None:
+        """Note a message. A server that does not gather sends one event in each."""
         self._connected = True
         self._attempts.succeeded()
         self._stands(True)
-        if event.revision:
-            self.request = changed(self.request, from_revision=event.revision)
-        return self.heartbeats or not event.heartbeat
+        self._waiting.append(message)
+        self._waiting.extend(message.more)
+
+    def next(self) -> pb.SchemaChangeEvent | None:
+        """The next event that the caller is to see, of those that were received; None when there is none."""
+        while self._waiting:
+            event = self._waiting.popleft()
+            if event.revision:
+                self.request = changed(self.request, from_revision=event.revision)
+            if self.heartbeats or not event.heartbeat:
+                return event
+        return None
 
     def failed(self, error: RegistryError) -> float | None:
         """Seconds to wait before going on from `revision`; None to raise the error."""
@@ -107,6 +124,7 @@ def subscription(
     heartbeat: float,
     patience: float | None,
     heartbeats: bool,
+    gather: float | None,
 ) -> Subscription:
     """The subscription of a watch. Raises ValueError for a heartbeat under a second, which the API does not offer."""
     if heartbeat < 1:
@@ -120,5 +138,7 @@ def subscription(
         include_schema=include_schema,
         heartbeat_interval=interval,
     )
+    if gather is not None:
+        request.gather.FromNanoseconds(int(gather * 1e9))
     wait = 2 * heartbeat + 1 if patience is None else patience
     return Subscription(request, attempts, patience=wait, heartbeats=heartbeats)

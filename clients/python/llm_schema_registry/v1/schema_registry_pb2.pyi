@@ -2022,6 +2022,7 @@ class StreamRequest(_message.Message):
     FROM_REVISION_FIELD_NUMBER: _builtins.int
     INCLUDE_SCHEMA_FIELD_NUMBER: _builtins.int
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    GATHER_FIELD_NUMBER: _builtins.int
     from_revision: _builtins.str
     """Resume after this revision; "earliest" is the oldest that is kept; "" is from now on."""
     include_schema: _builtins.bool
@@ -2038,6 +2039,13 @@ class StreamRequest(_message.Message):
     def heartbeat_interval(self) -> _duration_pb2.Duration:
         """When set (at least 1 s): an event with `heartbeat` whenever nothing was sent for this long."""
 
+    @_builtins.property
+    def gather(self) -> _duration_pb2.Duration:
+        """Fewer messages in bursts: a change that follows another one may be held back for this long (at most 5 s), and goes out with those that
+        come meanwhile, the first as the event, the others in its `more`. After a silence of this time a change goes out at once. HTTP bodies
+        (not WebSocket) have an event for each change all the same.
+        """
+
     def __init__(
         self,
         *,
@@ -2046,10 +2054,11 @@ class StreamRequest(_message.Message):
         from_revision: _builtins.str = ...,
         include_schema: _builtins.bool = ...,
         heartbeat_interval: _duration_pb2.Duration | None = ...,
+        gather: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gather", b"gather", "heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_types", b"event_types", "from_revision", b"from_revision", "heartbeat_interval", b"heartbeat_interval", "include_schema", b"include_schema", "subjects", b"subjects"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_types", b"event_types", "from_revision", b"from_revision", "gather", b"gather", "heartbeat_interval", b"heartbeat_interval", "include_schema", b"include_schema", "subjects", b"subjects"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2091,6 +2100,7 @@ class SchemaChangeEvent(_message.Message):
     CORRELATION_ID_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     ORDINAL_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     event_type: Global___EventType.ValueType
     schema_id: _builtins.str
     subject: _builtins.str
@@ -2109,6 +2119,12 @@ class SchemaChangeEvent(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
     def schema(self) -> Global___SchemaInfo: ...
+    @_builtins.property
+    def more(self) -> _containers.RepeatedCompositeFieldContainer[Global___SchemaChangeEvent]:
+        """The changes after this one that came in the same message, in order, where `gather` was asked for. Resume after the last one that you
+        have dealt with: each has its own revision.
+        """
+
     def __init__(
         self,
         *,
@@ -2124,10 +2140,11 @@ class SchemaChangeEvent(_message.Message):
         correlation_id: _builtins.str = ...,
         heartbeat: _builtins.bool = ...,
         ordinal: _builtins.int = ...,
+        more: _abc.Iterable[Global___SchemaChangeEvent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_changed_by", b"_changed_by", "changed_by", b"changed_by", "schema", b"schema", "timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_changed_by", b"_changed_by", "changed_by", b"changed_by", "correlation_id", b"correlation_id", "event_type", b"event_type", "heartbeat", b"heartbeat", "metadata", b"metadata", "ordinal", b"ordinal", "revision", b"revision", "schema", b"schema", "schema_id", b"schema_id", "subject", b"subject", "timestamp", b"timestamp", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_changed_by", b"_changed_by", "changed_by", b"changed_by", "correlation_id", b"correlation_id", "event_type", b"event_type", "heartbeat", b"heartbeat", "metadata", b"metadata", "more", b"more", "ordinal", b"ordinal", "revision", b"revision", "schema", b"schema", "schema_id", b"schema_id", "subject", b"subject", "timestamp", b"timestamp", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__changed_by: _TypeAlias = _typing.Literal["changed_by"]  # noqa: Y015
     _WhichOneofArgType__changed_by: _TypeAlias = _typing.Literal["_changed_by", b"_changed_by"]  # noqa: Y015

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -11,12 +11,13 @@ Form = TypeVar("Form", bytes, str)
 
 
 class SharedAnswer:
-    """A message that does not change any more, and what has been written of it."""
+    """A message that does not change any more, and what has been written of it. `parts`: the answers that it puts together, where it does; a
+    wire that writes bytes without bounds between messages may write those instead."""
 
-    __slots__ = ("_forms", "_serialized", "message")
+    __slots__ = ("_forms", "_serialized", "message", "parts")
 
-    def __init__(self, message: Message) -> None:
-        self.message = message
+    def __init__(self, message: Message, parts: Sequence[SharedAnswer] = ()) -> None:
+        self.message, self.parts = message, parts
         self._forms: dict[Callable[[Message], Any], Any] = {}
         self._serialized = b""
 
@@ -31,6 +32,15 @@ class SharedAnswer:
         form: Form | None = self._forms.get(write)
         if form is None:
             form = self._forms[write] = write(self.message)
+        return form
+
+    def written_apart(self, write: Callable[[Message], bytes]) -> bytes:
+        """What `write` makes of each of the parts, one after the other; of the message where there are none."""
+        if not self.parts:
+            return self.written(write)
+        form: bytes | None = self._forms.get(write)
+        if form is None:
+            form = self._forms[write] = b"".join(part.written(write) for part in self.parts)
         return form
 
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .frames import COSTS, EMPTY_DATA_COST, UPDATE_COST, UPDATES_AT_ONCE, UPDATES_PER_DATA
+from .frames import (
+    ANSWERED_COST,
+    COSTS,
+    EMPTY_DATA_COST,
+    UPDATE_COST,
+    UPDATES_AT_ONCE,
+    UPDATES_PER_DATA,
+)
 from .http2 import (
     CANCEL,
     CONTINUATION,
@@ -34,8 +41,16 @@ from .http2 import (
     number,
 )
 from .incomplete import INCOMPLETE_COST, Incomplete, IncompleteCalls
-from .inspection import Abuse, Inspection, worthless_frames
-from .messages import FRAME_BYTES, MOST_AT_ONCE, PREFIX_BYTES, Messages, TooLarge, UnpackedBytes
+from .inspection import (
+    FRAMES_PER_UNIT,
+    UNITS_AT_ONCE,
+    UNPACKED_PER_UNIT,
+    Abuse,
+    Inspection,
+    worthless_frames,
+)
+from .messages import MOST_AT_ONCE, PREFIX_BYTES, Messages, TooLarge, UnpackedBytes
+from .untaken import UntakenCalls
 
 _BYTES_PER_COST = 1 << 20
 """What may come out of compressed messages at the cost of one call that is reset."""
@@ -50,8 +65,9 @@ _LEFT_COST = 0.25
 """Of a call that is not answered yet when its connection ends: an engine has begun it. Programs that end leave some."""
 _COST_AT_ONCE = 16.0
 """What may be spent before it is asked whether there is room for it."""
-_FRAMES_AT_ONCE = 64
-"""Frames after which it is asked whether others should have their turn."""
+_FRAMES_AT_ONCE = UNITS_AT_ONCE * FRAMES_PER_UNIT
+_BLOCK_BYTES = 32 * 1024
+"""Of the headers of a call, as they are sent. The engines allow 16 KiB, and grpcio makes an object of each field before it says so."""
 _MOST_WINDOW = 0x7FFF_FFFF
 
 _PASS, _CHECK, _DROP, _BLANK = range(4)
@@ -70,11 +86,13 @@ class CallBounds:
     streams: int
     too_large: Callable[[int | None], Fields]
     crowded: Callable[[], Fields]
+    in_order: bool = False
+    """Whether the engine takes up calls in the order in which they come, whoever they are from (see UntakenCalls)."""
 
 
 class CallInspection(Inspection):
     """Of one connection of `caller`. `spend` notes what a caller does that is not needed, in calls that it resets, and whether there was
-    room for it. `field`: name and value that are added to the headers of every call."""
+    room for it. `field`: name and value that are added to the headers of every call. `untaken`: see UntakenCalls, where there is need of it."""
 
     def __init__(
         self,
@@ -84,9 +102,12 @@ class CallInspection(Inspection):
         caller: str,
         spend: Callable[[float], bool],
         field: tuple[str, str],
+        untaken: UntakenCalls | None = None,
     ) -> None:
+        self._untaken = untaken
         self._bounds, self._unpacked, self._caller, self._spend = bounds, unpacked, caller, spend
         self._incomplete = Incomplete(incomplete, caller)
+        self._block = 0  # bytes of the block of headers that has come last
         self._newest = 0  # stream that the client has begun
         self._field = fields((field,))
         self.unfinished = False
@@ -115,7 +136,7 @@ class CallInspection(Inspection):
 
     def incoming(self, data: bytes) -> bytes:
         """What goes to the engine. Raises Abuse."""
-        self.unfinished = False
+        self.unfinished, self.held, untaken = False, False, self._untaken
         if self._rest:
             data, self._rest = self._rest + data, b""
         at = 0
@@ -129,25 +150,29 @@ class CallInspection(Inspection):
         out: list[bytes] = []
         mark, size, cost, self._debt = 0, len(data), self._debt, 0.0
         most, field = self._bounds.message_bytes + PREFIX_BYTES, self._field
-        incomplete, frames = self._incomplete.streams, 0
+        incomplete, frames, most_units = self._incomplete.streams, 0, self.units + UNITS_AT_ONCE
         while at < size:
             if cost > _COST_AT_ONCE:
                 self._pay(cost)
                 cost = 0.0
             if self._left:
-                if self._mode == _CHECK and self._unpacked.turn_is_over:
-                    self.unfinished = True
-                    break
+                if self._mode == _CHECK:  # a frame may have thousands of empty messages
+                    if self.units > most_units:
+                        self.unfinished = True
+                        break
+                    self.units += 1 / FRAMES_PER_UNIT
                 at, mark = self._payload(data, at, mark, out, -1)
                 continue
             if at + HEAD_BYTES > size:
                 break
-            if (frames := frames + 1) % _FRAMES_AT_ONCE == 0:
-                self._unpacked.unpacked(_FRAMES_AT_ONCE * FRAME_BYTES)
-                if self._unpacked.turn_is_over:
-                    self.unfinished = True
-                    break
+            if frames == _FRAMES_AT_ONCE:
+                self.unfinished = True
+                break
+            frames += 1
             high, low, kind, flags, stream = HEAD.unpack_from(data, at)
+            if untaken is not None and kind == HEADERS and not untaken.room(self._caller):
+                self.unfinished = self.held = True
+                break
             length = high << 8 | low
             end = at + HEAD_BYTES + length
             if kind == DATA:
@@ -185,6 +210,9 @@ class CallInspection(Inspection):
                 at, mark = self._payload(data, at + HEAD_BYTES, mark, out, at)
                 continue
             if kind in (HEADERS, CONTINUATION):
+                self._block = length if kind == HEADERS else self._block + length
+                if self._block > _BLOCK_BYTES:
+                    raise Abuse(f"a block of headers is longer than {_BLOCK_BYTES} bytes")
                 if flags & END_HEADERS:
                     if end <= size and not flags & PADDED and length + len(field) <= LEAST_FRAME_BYTES:
                         out += (
@@ -206,6 +234,8 @@ class CallInspection(Inspection):
                     cost += COSTS[CONTINUATION]
                 elif (stream := stream & STREAM_BITS) > self._newest:
                     self._newest = stream
+                    if untaken is not None:
+                        untaken.give(self._caller)
                     if flags & END_STREAM:
                         cost += INCOMPLETE_COST
                     else:
@@ -216,10 +246,10 @@ class CallInspection(Inspection):
                     self._updates -= 1
                 else:
                     cost += UPDATE_COST
+            elif kind == RST_STREAM:
+                cost += self._gone(stream & STREAM_BITS)
             elif (price := COSTS.get(kind)) is not None:
                 cost += price
-                if kind == RST_STREAM:
-                    self._gone(stream & STREAM_BITS)
             at += HEAD_BYTES
             self._mode, self._left = _PASS, length
             if not length:
@@ -231,8 +261,7 @@ class CallInspection(Inspection):
             elif end <= size and not self._after:
                 at, self._left = end, 0
         self._pay(cost)
-        if frames := frames % _FRAMES_AT_ONCE:
-            self._unpacked.unpacked(frames * FRAME_BYTES)
+        self.units += frames / FRAMES_PER_UNIT
         self._rest = data[at:]
         last = data[mark:at]
         return b"".join((*out, last)) if out else last
@@ -241,8 +270,9 @@ class CallInspection(Inspection):
         """The same bytes, and between two frames what the front has to say."""
         if self._out_rest:
             data, self._out_rest = self._out_rest + data, b""
-        size, at, boundary = len(data), self._out_left, -1
+        size, at, boundary, frames = len(data), self._out_left, -1, 0
         while at <= size:
+            frames += 1
             if not self._out_block:
                 boundary = at
             if at + HEAD_BYTES > size:
@@ -269,6 +299,7 @@ class CallInspection(Inspection):
             if kind == DATA:
                 self._updates = min(self._updates + UPDATES_PER_DATA, UPDATES_AT_ONCE)
             at += HEAD_BYTES + (high << 8 | low)
+        self.units += frames / FRAMES_PER_UNIT
         if at <= size:
             data, self._out_rest, self._out_left = data[:at], data[at:], 0
         else:
@@ -279,6 +310,11 @@ class CallInspection(Inspection):
             data = data[:boundary] + due + data[boundary:]
         self._out_begun = self._out_begun or bool(data)
         return data
+
+    def when_room(self, go_on: Callable[[], None]) -> None:
+        """See Inspection."""
+        if self._untaken is not None:
+            self._untaken.wait(self._caller, go_on)
 
     def answers(self) -> bytes:
         """What is to be said, if it may be said here."""
@@ -358,13 +394,13 @@ class CallInspection(Inspection):
             came = messages.feed(piece)
         except TooLarge as error:
             if error.size is None:
-                self._unpacked.unpacked(MOST_AT_ONCE)
+                self.units += MOST_AT_ONCE / UNPACKED_PER_UNIT
                 self._pay(_BOMB_COST)
             return self._bounds.too_large(error.size)
         if messages.whole and self._stream in self._incomplete.streams:
             self._incomplete.ends(self._stream)
         if came:
-            self._unpacked.unpacked(came)
+            self.units += came / UNPACKED_PER_UNIT
             self._pay(came / _BYTES_PER_COST)
         more = messages.largest_unpacked - self._held.get(self._stream, 0)
         if more > 0:
@@ -392,8 +428,9 @@ class CallInspection(Inspection):
         if held := self._held.pop(stream, 0):
             self._unpacked.release(self._caller, held)
 
-    def _gone(self, stream: int) -> None:
-        """The client has reset a call."""
+    def _gone(self, stream: int) -> float:
+        """The client has reset a call. What that costs: less when its answer had begun, since so every client leaves a stream."""
+        cost = ANSWERED_COST if stream in self._headed else COSTS[RST_STREAM]
         self._messages.pop(stream, None)
         self._refused.discard(stream)
         self._headed.discard(stream)
@@ -401,6 +438,7 @@ class CallInspection(Inspection):
         self._release(stream)
         if stream in self._incomplete.streams:
             self._incomplete.ends(stream)
+        return cost
 
     def _refuse(self, answer: Fields, data: bytes, at: int, mark: int, out: list[bytes], began: int) -> int:
         """Answers the call whose payload we are in, and has the engine forget it. From where on `data` has not been handed on."""

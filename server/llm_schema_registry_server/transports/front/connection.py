@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from ..turns import CallTurns, WaitingCall
 from .inspection import NONE, Abuse, Inspection
+
+if TYPE_CHECKING:
+    from .behind import Engine
 
 HANDSHAKE_RECORD = 22
 """The first byte of every connection that speaks TLS (RFC 8446 5.1)."""
@@ -23,12 +29,10 @@ _GOODBYE_SECONDS = 5.0
 """How long a client may take to read what was left for it when the engine has closed."""
 _REFUSAL_SECONDS = 1.0
 """The same for a client that was refused."""
-
-
-_ENGINE_SECONDS = 5.0
-"""How long an engine may take to close when its client has left."""
-_KNOWN_SECONDS = 0.5
-"""How long it is known after that whose the connection was."""
+_PIECE_UNITS, _BYTES_PER_UNIT = 0.25, 64 * 1024
+"""What it takes to hand on a piece, and so many bytes of it, in units of a turn of the loop."""
+_END_UNITS = 4
+"""What it takes to end a connection."""
 
 
 class NotTls(Exception):
@@ -41,18 +45,20 @@ class Left(Exception):
 
 class Client(asyncio.Protocol):
     """The client's side: `handshake` unless it speaks in the `clear`, and then `join` with the engine's side. `abused` is told why a
-    connection is cut."""
+    connection is cut. What comes is handed on in `turns`, with what comes on all other connections, by address; until it is, nothing more is
+    read: so what one turn of the loop takes is bounded, however many connections there are."""
 
     def __init__(
         self,
         begun: Callable[[Client], None],
         ended: Callable[[Client], None],
         abused: Callable[[Client, Abuse], None],
+        turns: CallTurns,
         *,
         clear: bool = False,
     ) -> None:
         self._begun, self._ended, self._abused = begun, ended, abused
-        self._clear = clear
+        self.turns, self._clear = turns, clear
         self.address = ""
         """Of the client, `10.0.0.7`, or the network of it that counts as one caller; set by the front."""
         self.connection = ""
@@ -66,11 +72,12 @@ class Client(asyncio.Protocol):
         self._arrived = 0
         self._refused = False
         self._stepping = False
-        self._held_back: list[bytes] = []
+        self._held_back = deque[bytes]()
         self._waiting: asyncio.Future[None] | None = None
         self._lost = False
         self._engine_is_slow = False
-        self._inspecting = False
+        self._turn: WaitingCall | None = None
+        self._held = False
         self._cutting: asyncio.TimerHandle | None = None
         self._slowed: asyncio.TimerHandle | None = None
 
@@ -86,18 +93,12 @@ class Client(asyncio.Protocol):
         """Bytes of TLS, or in the clear."""
         if self._refused:
             return
-        if self._clear:
-            if self._engine is None:  # one piece may come although reading is paused
-                self._held_back.append(data)
-            else:
-                self._hand_on(data)
-            return
-        if self._stepping:
+        if self._clear or self._stepping:
             self._held_back.append(data)
         else:
             self._incoming.write(data)
         if self._engine is not None:
-            self._deliver()
+            self._come()
             return
         self._arrived += len(data)
         if self._first < 0:
@@ -114,11 +115,27 @@ class Client(asyncio.Protocol):
         for timer in (self._cutting, self._slowed):
             if timer is not None:
                 timer.cancel()
+        if self._turn is not None:
+            self._turn.leave()
+            self._turn = None
+        self._held_back.clear()
         self._wake()
+        if self.turns.free:
+            self._end()
+        else:  # many connections may end together
+            self.turns.wait(self.address, self._end)
+
+    def _end(self) -> None:
+        self.turns.use(_END_UNITS)
         self._ended(self)
-        self.inspection.close()
-        if self._engine is not None:
-            self._engine.close()
+        self._part()
+
+    def _part(self) -> None:
+        """Has nothing more to do with the engine, and refers to nothing that refers to it: only the collector would free both."""
+        (inspection, self.inspection), (engine, self._engine) = (self.inspection, NONE), (self._engine, None)
+        inspection.close()
+        if engine is not None:
+            engine.close()
 
     def pause_writing(self) -> None:
         """The client reads too slowly: the engine is not read either."""
@@ -166,19 +183,16 @@ class Client(asyncio.Protocol):
     def join(self, engine: Engine) -> None:
         """From now on everything goes to the engine, and what it sends to the client."""
         self._engine = engine
-        held, self._held_back = b"".join(self._held_back), []
-        if held and not self._hand_on(held):
-            return
-        self._deliver()
         if self._lost:
-            self.inspection.close()  # the one before was told of it
-            engine.close()
+            self._part()
         else:
+            self._come()
             self._read_on()
 
     def send(self, data: bytes) -> None:
         """Bytes of the engine."""
         self._send(self.inspection.outgoing(data))
+        self._use(len(data))
 
     def _send(self, data: bytes) -> None:
         if self._lost or self._closing or not data:
@@ -206,9 +220,22 @@ class Client(asyncio.Protocol):
             raise Left
         if self._incoming.pending:
             return
-        self._waiting = asyncio.get_running_loop().create_future()
-        self.transport.resume_reading()
-        await self._waiting
+        await self._something()
+
+    async def says(self, first: bytes) -> bool:
+        """Whether what comes first in the clear is this. Raises Left."""
+        while (said := b"".join(self._held_back)[: len(first)]) == first[: len(said)]:
+            if len(said) == len(first):
+                return True
+            await self._something()
+        return False
+
+    async def _something(self) -> None:
+        """Waits until something has arrived. Raises Left."""
+        if not self._lost:
+            self._waiting = asyncio.get_running_loop().create_future()
+            self.transport.resume_reading()
+            await self._waiting
         if self._lost:
             raise Left
         self.transport.pause_reading()
@@ -257,6 +284,8 @@ class Client(asyncio.Protocol):
     def resume_reading(self) -> None:
         """It has caught up."""
         self._engine_is_slow = False
+        if not self._lost and not self._closing and self._engine is not None:
+            self._come()
         self._read_on()
 
     def slow(self, seconds: float) -> None:
@@ -274,7 +303,8 @@ class Client(asyncio.Protocol):
             self._lost
             or self._closing
             or self._engine_is_slow
-            or self._inspecting
+            or self._turn is not None
+            or self._held
             or self._slowed is not None
         ):
             self.transport.resume_reading()
@@ -287,131 +317,99 @@ class Client(asyncio.Protocol):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    def _deliver(self) -> None:
-        """Hands what has arrived in TLS to the engine."""
-        if self._tls is None or self._engine is None:
-            return
+    def _come(self) -> None:
+        """Something has come that is to be handed on, now or when it is this connection's turn."""
+        if self._turn is None and not self._held:
+            if self.turns.free:
+                self._hand_on_all()
+            else:
+                self._await_turn()
+
+    def _await_turn(self) -> None:
+        if not self._lost and not self._closing:
+            self.transport.pause_reading()
+            self._turn = self.turns.wait(self.address, self._have_turn)
+
+    def _have_turn(self) -> None:
+        self._turn = None
+        if not self._lost and not self._closing:
+            self._hand_on_all()
+            self._read_on()
+
+    def _hand_on_all(self) -> None:
+        """Hands on what has come, piece by piece, as long as nobody else should have their turn."""
+        while not self._engine_is_slow and (data := self._next()) is not None:
+            if not self._hand_on(data):
+                return
+            if self.inspection.held:
+                self._await_room()
+                return
+            if not self.turns.free and self._has_more:
+                self._await_turn()
+                return
+
+    def _await_room(self) -> None:
+        self._held = True
+        if not self._lost and not self._closing:
+            self.transport.pause_reading()
+            self.inspection.when_room(self._have_room)
+
+    def _have_room(self) -> None:
+        self._held = False
+        if not self._lost and not self._closing:
+            self._come()
+            self._read_on()
+
+    @property
+    def _has_more(self) -> bool:
+        if self.inspection.unfinished or self._tls is None:
+            return self.inspection.unfinished or bool(self._held_back)
+        return self._incoming.pending + self._tls.pending() > 0
+
+    def _next(self) -> bytes | None:
+        """The next piece of what has come, None when there is nothing now. What was not looked at as a whole goes on with nothing."""
+        if self.inspection.unfinished:
+            return b""
+        if self._tls is None:
+            return self._held_back.popleft() if self._held_back else None
         try:
-            while not self._inspecting and (data := self._tls.read(_READ_BYTES)):
-                if not self._hand_on(data):
-                    return
+            if data := self._tls.read(_READ_BYTES):
+                return data
         except ssl.SSLWantReadError:
-            pass
+            self._flush()
+            return None
         except ssl.SSLError:  # also the client's goodbye
             self._flush()
-            self.close()
-            return
-        else:  # the client's goodbye
-            if not self._inspecting:
-                self.close()
-            return
-        self._flush()
+        self.close()
+        return None
 
     def _hand_on(self, data: bytes) -> bool:
         """Hands on to the engine what may go there; False when the connection is cut."""
         if self._engine is None:
             raise AssertionError("nothing is read before there is an engine")
+        inspection = self.inspection
         try:
-            allowed = self.inspection.incoming(data)
+            allowed = inspection.incoming(data)
         except Abuse as abuse:
             self._abused(self, abuse)
             self.abort()
             return False
+        finally:
+            self._use(len(data))
         if allowed:
             self._engine.send(allowed)
-        self._send(self.inspection.answers())
-        if self.inspection.unfinished and not self._lost:
-            self._inspecting = True
-            self.transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._inspect_on)
+        self._send(inspection.answers())
         return True
 
-    def _inspect_on(self) -> None:
-        """Goes on where `_hand_on` has left off to let others have their turn."""
-        self._inspecting = False
-        if self._lost or self._closing or not self._hand_on(b"") or self._inspecting:
-            return
-        self._deliver()
-        self._read_on()
+    def _use(self, size: int) -> None:
+        """Counts what it took to look at so many bytes and to hand them on."""
+        inspection = self.inspection
+        self.turns.use(_PIECE_UNITS + size / _BYTES_PER_UNIT + inspection.units)
+        inspection.units = 0.0
 
     def _flush(self) -> None:
         if self._outgoing.pending and not self._lost:
             self.transport.write(self._outgoing.read())
-
-
-class Engine(asyncio.Protocol):
-    """The engine's side, on loopback. `closing` is called before the connection to the engine is closed."""
-
-    def __init__(self, client: Client, closing: Callable[[], None]) -> None:
-        self._client = client
-        self._before_closing = closing
-        self._lost = False
-        self._cutting: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The engine has taken the connection."""
-        self.transport: asyncio.Transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes for the client."""
-        self._client.send(data)
-
-    def eof_received(self) -> bool:
-        """The engine has closed. Our end stays open for a moment, so that its port is nobody else's while the engine may still ask
-        whose the last call is."""
-        self._cut_in(_KNOWN_SECONDS)
-        self._client.close()
-        return True
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """The connection is gone."""
-        self._lost = True
-        if self._cutting is not None:
-            self._cutting.cancel()
-        self._before_closing()
-        self._client.close()
-
-    def pause_writing(self) -> None:
-        """The engine reads too slowly: the client is not read either."""
-        self._client.pause_reading()
-
-    def resume_writing(self) -> None:
-        """It reads again."""
-        self._client.resume_reading()
-
-    def send(self, data: bytes) -> None:
-        """Bytes of the client."""
-        if not self._lost and not self.transport.is_closing():
-            self.transport.write(data)
-
-    def close(self) -> None:
-        """Tells the engine that the client has left, and waits until it has closed: what the client has sent last is still known to be
-        its own."""
-        if self._lost or self.transport.is_closing() or self._cutting is not None:
-            return
-        self._cut_in(_ENGINE_SECONDS)
-        self.transport.write_eof()
-        self.transport.resume_reading()
-
-    def _cut_in(self, seconds: float) -> None:
-        if self._cutting is not None:
-            self._cutting.cancel()
-        self._cutting = asyncio.get_running_loop().call_later(seconds, self._cut)
-
-    def _cut(self) -> None:
-        if not self._lost and not self.transport.is_closing():
-            self._before_closing()
-            self.transport.abort()
-
-    def pause_reading(self) -> None:
-        """The client is slower than the engine."""
-        if not self._lost and not self.transport.is_closing() and self._cutting is None:
-            self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """It has caught up."""
-        if not self._lost and not self.transport.is_closing():
-            self.transport.resume_reading()
 
 
 def _step(tls: ssl.SSLObject) -> bool:

@@ -13,22 +13,28 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from ...calls.guards.queueing import address_key
 from ...calls.peer import Fronted
 from ...telemetry import logs
 from ...telemetry.budget import LogBudget
 from ..reset_budget import ResetBudget
+from ..turns import CallTurns
+from .behind import Engine
 from .calls import CallBounds, CallInspection
-from .connection import Client, Engine, Left, NotTls
+from .connection import Client, Left, NotTls
 from .context import Serial, Trust, serial_of
 from .ends import Ends, StandIns
+from .http2 import PREFACE
 from .incomplete import IncompleteCalls
-from .inspection import NONE, Abuse, FrameInspection, Inspection
+from .inspection import NONE, Abuse, Inspection
 from .messages import UnpackedBytes
 from .plain import tell
 from .refusals import reason_of
 from .refused import Refusals
+from .requests import RequestInspection
+from .untaken import UntakenCalls
 
 _LOG = logs.get("transports.front")
 _THREADS = 2
@@ -36,6 +42,16 @@ _BACKLOG = 1024
 _ENGINE_BUFFER = 128 * 1024
 """Bytes that the system holds of what the engine has sent and a slow client has not taken."""
 _LINES_PER_SECOND = 5
+_NEW = "new connections"
+"""Whose turn it is when new connections are taken."""
+_CONNECTION_UNITS = 50
+"""What it takes to take one and to connect it with the engine, in units of a turn of the loop."""
+_ACCEPT_AGAIN_SECONDS = 1.0
+"""After so long new connections are taken again when there was no file descriptor for one."""
+_UNTAKEN = 48
+"""Calls that an engine may have before it that it takes up in order: as many as keep it busy."""
+_JUNK_COST = 5.0
+"""Of a connection that says something else than HTTP/2, in calls that are reset."""
 _UNPACKED_PER_CALLER, _UNPACKED = 4, 16
 """How many of the largest messages may be there in a compressed form at a time."""
 _LAST_SECONDS = 2.0
@@ -69,9 +85,15 @@ class Front:
         self._listener, self._trust, self._ends, self._bounds = listener, trust, ends, bounds
         self._protocol = protocol
         most = bounds.calls.message_bytes if bounds.calls is not None else 0
-        self._unpacked = UnpackedBytes(_UNPACKED_PER_CALLER * most, _UNPACKED * most, self._later)
+        self._unpacked = UnpackedBytes(_UNPACKED_PER_CALLER * most, _UNPACKED * most)
+        self._turns = CallTurns()
         self._refusals = Refusals(bounds.refusals_per_second)
         self._incomplete = IncompleteCalls(bounds.incomplete_calls)
+        self._untaken: UntakenCalls | None = None
+        if bounds.calls is not None and bounds.calls.in_order:
+            self._untaken = UntakenCalls(
+                _UNTAKEN, lambda s, work: asyncio.get_running_loop().call_later(s, work)
+            )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"tls-{listener}")
         self._stand_ins = StandIns()
         self._addresses: Counter[str] = Counter()
@@ -81,7 +103,7 @@ class Front:
         self._tasks: set[asyncio.Task[None]] = set()
         self._budget = LogBudget(_LINES_PER_SECOND)
         self._frames = ResetBudget(bounds.resets_per_second)
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
         self._nobody = asyncio.Event()
         self._nobody.set()
         self.handshakes: Counter[str] = Counter()
@@ -95,16 +117,66 @@ class Front:
     async def start(self, listening: socket.socket, engine: tuple[str, int]) -> None:
         """Takes connections from `listening`, for an engine at an address of loopback."""
         self._engine_address = engine
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Client(self._begun, self._ended, self._abused, clear=self._trust is None),
-            sock=listening,
-            backlog=_BACKLOG,
-        )
+        listening.listen(_BACKLOG)
+        self._listening = listening
+        self._listen()
 
     async def stop_listening(self) -> None:
         """Takes no new connections."""
-        if self._server is not None:
-            self._server.close()
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            asyncio.get_running_loop().remove_reader(listening)
+            listening.close()
+
+    def _listen(self) -> None:
+        if self._listening is not None:
+            asyncio.get_running_loop().add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
+        """Takes the connections that have come, as many as the turn bears: the others wait in the system."""
+        while (listening := self._listening) is not None:
+            try:
+                made, _ = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                _LOG.warning("connections_wait", listener=self._listener, error=str(error))
+                asyncio.get_running_loop().remove_reader(listening)
+                asyncio.get_running_loop().call_later(_ACCEPT_AGAIN_SECONDS, self._listen)
+                return
+            self._turns.use(_CONNECTION_UNITS)
+            self._spawn(self._take(made))
+            if not self._turns.free:
+                asyncio.get_running_loop().remove_reader(listening)
+                self._turns.wait(_NEW, self._accept_on)
+                return
+
+    def _accept_on(self) -> None:
+        self._listen()
+        self._accept()
+
+    async def _take(self, made: socket.socket) -> None:
+        """From the moment that a client has connected until its bytes go to the engine."""
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            _, client = await asyncio.get_running_loop().connect_accepted_socket(self._client, made)
+        except OSError:  # it has left already
+            made.close()
+            return
+        if client not in self._clients or not self._welcome(client):
+            return
+        try:
+            if self._trust is None:
+                await self._meet(client)
+            else:
+                await self._serve(client, client.address, self._trust)
+        except asyncio.CancelledError:
+            client.abort()
+            raise
+
+    def _client(self) -> Client:
+        return Client(self._begun, self._ended, self._abused, self._turns, clear=self._trust is None)
 
     async def let_go(self, seconds: float) -> None:
         """Asks all clients to go on elsewhere, and serves them until they have, or so many seconds are over."""
@@ -161,27 +233,25 @@ class Front:
         client.connection = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         client.address = address = address_key(host)
         self._addresses[address] += 1
-        exempt = self._bounds.exempt(client.connection)
+
+    def _welcome(self, client: Client) -> bool:
+        """Whether a client is let in; refuses it if not."""
+        address, exempt = client.address, self._bounds.exempt(client.connection)
         if not exempt and self._addresses[address] > self._bounds.per_address:
             self._refuse(client, "too many connections")
-            return
+            return False
         if not exempt and self._frames.barred(address):
             self._refuse(client, "reset too much")
-            return
+            return False
         if self._trust is None:
-            self._spawn(self._join(client, address, b""))
-            return
+            return True
         most = self._bounds.handshakes
         if self._shaking_now >= most or (not exempt and self._shaking[address] >= most // 4):
             self._refuse(client, "too many handshakes")
-            return
+            return False
         self._shaking[address] += 1
         self._shaking_now += 1
-        self._spawn(self._serve(client, address, self._trust))
-
-    @staticmethod
-    def _later(work: Callable[[], None]) -> None:
-        asyncio.get_running_loop().call_soon(work)
+        return True
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=f"a connection to {self._listener}")
@@ -198,8 +268,25 @@ class Front:
         if not self._addresses[client.address]:
             del self._addresses[client.address]
 
+    async def _meet(self, client: Client) -> None:
+        """Goes on with a client in the clear once it has said that it speaks HTTP/2: until then the engine need not know of it."""
+        try:
+            async with asyncio.timeout(self._bounds.handshake_seconds):
+                if not await client.says(PREFACE):
+                    if not self._bounds.exempt(client.connection):
+                        self._frames.spend(client.address, _JUNK_COST)
+                    self._abused(client, Abuse("another protocol"))
+                    client.abort()
+                    return
+        except Left:
+            return
+        except TimeoutError:
+            self._refuse(client, "too slow")
+            return
+        await self._join(client, client.address, b"")
+
     async def _serve(self, client: Client, address: str, trust: Trust) -> None:
-        """From the first byte of a client until its bytes go to the engine."""
+        """From the first byte of a client of TLS until its bytes go to the engine."""
         try:
             async with asyncio.timeout(self._bounds.handshake_seconds):
                 tls = await client.handshake(trust.context, self._threads)
@@ -239,11 +326,13 @@ class Front:
         def spend(cost: float) -> bool:
             return exempt or self._frames.spend(client.address, cost)
 
+        caller = client.connection if exempt else client.address
         if self._bounds.calls is not None:
-            caller = client.connection if exempt else client.address
             field = (self._ends.field, named)
-            return CallInspection(self._bounds.calls, self._unpacked, self._incomplete, caller, spend, field)
-        return FrameInspection(spend) if http2 and not exempt else NONE
+            return CallInspection(
+                self._bounds.calls, self._unpacked, self._incomplete, caller, spend, field, self._untaken
+            )
+        return RequestInspection(self._incomplete, caller, spend) if http2 and not exempt else NONE
 
     def _abused(self, client: Client, abuse: Abuse) -> None:
         """Tells why a connection is cut."""
@@ -278,7 +367,9 @@ class Front:
             return
         host, port = engine.transport.get_extra_info("sockname")[:2]
         named = f"{host}:{port}"
-        self._ends.add(named, Fronted(client.connection, certificate, refused))
+        untaken, caller = self._untaken, client.connection if exempt else address
+        taken = partial(untaken.take, caller) if untaken is not None else None
+        self._ends.add(named, Fronted(client.connection, certificate, refused, taken=taken))
         client.inspection = self._inspection(client, named, http2=http2)
         client.join(engine)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .frames import FrameMeter
+FRAMES_PER_UNIT, UNPACKED_PER_UNIT = 32, 8192
+"""Heads of frames, and bytes that come out of compressed messages, that take as long as one unit of a turn of the loop (turns.py)."""
+UNITS_AT_ONCE = 8
+"""What `incoming` takes, as far as it can tell before, until it leaves the rest for later."""
 
 
 class Abuse(Exception):
@@ -19,7 +22,11 @@ class Inspection:
     """Looks at nothing."""
 
     unfinished = False
-    """Whether there is more to do before the client is read again: call `incoming` with nothing on a later turn of the loop."""
+    """Whether there is more to do before the client is read again: call `incoming` with nothing once there is room for it."""
+    held = False
+    """Whether that is so because the engine has not taken up what it was given: `when_room` tells when to go on."""
+    units = 0.0
+    """What has been looked at, in units of a turn of the loop; whoever counts them sets it back."""
 
     def incoming(self, data: bytes) -> bytes:
         """What goes to the engine for bytes of the client. Raises Abuse."""
@@ -33,6 +40,9 @@ class Inspection:
         """What the front itself has to say to the client now."""
         return b""
 
+    def when_room(self, go_on: Callable[[], None]) -> None:
+        """Calls a function once what is `held` may go on."""
+
     def leaving(self) -> None:
         """The client should take new calls elsewhere: `answers` says so, where its protocol can."""
 
@@ -42,20 +52,6 @@ class Inspection:
 
 NONE = Inspection()
 RESETS_SETTING = "grpc.resets_per_second"
-
-
-class FrameInspection(Inspection):
-    """Of HTTP/2: whether a client sends frames that callers need. `spend` notes the cost of frames, and whether there was room for it."""
-
-    def __init__(self, spend: Callable[[float], bool]) -> None:
-        self._meter, self._spend = FrameMeter(), spend
-
-    def incoming(self, data: bytes) -> bytes:
-        """The same bytes. Raises Abuse."""
-        cost = self._meter.cost(data)
-        if cost and not self._spend(cost):
-            raise worthless_frames()
-        return data
 
 
 def worthless_frames() -> Abuse:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Callable
 
 _PREFIX = struct.Struct(">BL")
 """Whether it is compressed, and its length (gRPC over HTTP/2, Length-Prefixed-Message)."""
@@ -17,7 +16,7 @@ _GZIP_OR_ZLIB = 47
 _PIECE_BYTES = 1024
 """Of a compressed message looked at in one step."""
 MOST_AT_ONCE = 1032 * _PIECE_BYTES
-"""What can come out of it (zlib's technical details, "Maximum Compression Factor")."""
+"""What can come out of it (zlib's technical details, "Maximum Compression Factor"); that takes some milliseconds."""
 _OUT_BYTES = 64 * 1024
 
 
@@ -111,35 +110,13 @@ class Messages:
         return self._unpacked - before
 
 
-_TURN_BYTES = 1 << 20
-"""What may come out of compressed messages in one turn of the event loop; it takes some milliseconds."""
-FRAME_BYTES = 256
-"""To look at the head of a frame takes as long as so much of that."""
-
-
 class UnpackedBytes:
-    """What compressed messages take in an engine until their calls end: at most `per_caller` bytes of one caller, `total` of all. And
-    whether more may be unpacked now: `later` calls a function on the next turn of the event loop."""
+    """What compressed messages take in an engine until their calls end: at most `per_caller` bytes of one caller, `total` of all."""
 
-    def __init__(self, per_caller: int, total: int, later: Callable[[Callable[[], None]], object]) -> None:
-        self._per_caller, self._total, self._later = per_caller, total, later
+    def __init__(self, per_caller: int, total: int) -> None:
+        self._per_caller, self._total = per_caller, total
         self._callers: Counter[str] = Counter()
         self._all = 0
-        self._turn = 0
-
-    @property
-    def turn_is_over(self) -> bool:
-        """Whether so much was unpacked and looked at, for all connections, that others should have their turn."""
-        return self._turn > _TURN_BYTES
-
-    def unpacked(self, size: int) -> None:
-        """Notes what was unpacked in this turn, or what took as long."""
-        if not self._turn:
-            self._later(self._next_turn)
-        self._turn += size
-
-    def _next_turn(self) -> None:
-        self._turn = 0
 
     def take(self, caller: str, size: int) -> bool:
         """Notes some more, if there is room."""

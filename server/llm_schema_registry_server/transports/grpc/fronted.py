@@ -12,6 +12,7 @@ from ...errors import LimitExceeded, RegistryError
 from ...settings import GrpcSettings
 from ..front.calls import CallBounds
 from ..status import grpc_status
+from .listener import engine_name
 
 SETTING = "grpc.max_message_bytes"
 _CROWDED_SECONDS = 1.0
@@ -27,6 +28,7 @@ def call_bounds(settings: GrpcSettings) -> CallBounds:
         streams=settings.streams_per_connection,
         too_large=lambda size: _fields(too_large(size, most)),
         crowded=lambda: _fields(_crowded()),
+        in_order=engine_name(settings) == "grpcio",
     )
 
 

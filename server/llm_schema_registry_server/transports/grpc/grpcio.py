@@ -90,7 +90,7 @@ class GrpcioEngine:
         """Binds and serves. Raises ListenError."""
         # Made here, not in the constructor: it belongs to the loop that runs.
         server = aio.server(options=self._options, maximum_concurrent_rpcs=self._bounds.pending_calls)
-        self._watched = WatchedHandlers(self._note_reset)
+        self._watched = WatchedHandlers(self._note_reset, self._proxies.taken)
         by_service: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         for method in self._rpcs.methods.values():
             by_service.setdefault(method.service, {})[method.name] = self._handler(method)

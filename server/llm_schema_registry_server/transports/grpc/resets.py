@@ -85,10 +85,11 @@ class WatchedHandlers(grpc.GenericRpcHandler):
     """Handlers of grpcio that notice calls which are reset before their message has come.
 
     grpcio calls no handler for those, and so nobody learns from whom they are. It costs something to learn it; only when many calls of
-    late were begun and not handed to a handler (`handed`) does this take the way on which it does.
+    late were begun and not handed to a handler (`handed`) does this take the way on which it does. `taken` is told the metadata of every call.
     """
 
-    def __init__(self, note: Callable[[str], None]) -> None:
+    def __init__(self, note: Callable[[str], None], taken: Callable[[Any], None]) -> None:
+        self._taken = taken
         self._handlers: list[grpc.GenericRpcHandler] = []
         self._note = note
         self._begun = 0
@@ -107,6 +108,7 @@ class WatchedHandlers(grpc.GenericRpcHandler):
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """The handler of a call."""
         self._begun += 1
+        self._taken(handler_call_details.invocation_metadata or ())
         if self._begun % _LOOK_EACH == 0:
             unseen = self._begun - self.handed
             self.suspicious = unseen - self._unseen > _LOOK_EACH // 2

@@ -32,6 +32,8 @@ BODY_SECONDS = 30.0
 _LARGE = 16 * 1024
 # So many empty lines take less than a millisecond.
 _LINES_AT_A_TIME = 10_000
+_LEAST_ROOM, _SHARE = 16_384, 8
+"""What a piece of a body takes at least after the first one: so many bytes, and this part of what has come."""
 
 
 class _HeldBody(AbstractAsyncContextManager[bytes]):
@@ -60,7 +62,7 @@ class _HeldBody(AbstractAsyncContextManager[bytes]):
 
     async def _whole(self) -> bytes:
         chunks: list[bytes] = []
-        size, more = 0, True
+        size, taken, more = 0, 0, True
         while more and size != self._length:
             event = await self._receive()
             if event["type"] == "http.disconnect":
@@ -70,9 +72,17 @@ class _HeldBody(AbstractAsyncContextManager[bytes]):
             if size + len(chunk) > self._limit:
                 raise RequestTooLarge("body", self._limit, self._setting)
             size += len(chunk)
-            if chunk:
-                asked = self._caller, size_class(size), len(chunk)
+            if size > taken:
+                # The first piece is all of most bodies. Later ones take some more than they need: a body in pieces of a byte has not a
+                # ticket for each.
+                room = size - taken
+                if taken:
+                    most = self._limit if self._length is None else self._length
+                    room = max(room, min(max(size // _SHARE, _LEAST_ROOM), most - taken))
+                asked = self._caller, size_class(size), room
                 self._tickets.append(self._memory.take_now(*asked) or await self._memory.take(*asked))
+                taken += room
+            if chunk:
                 chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

@@ -6,6 +6,8 @@ A reader of JSON wants to see `"compatible": false` rather than nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 import orjson
 from google.protobuf.message import Message
@@ -22,10 +24,16 @@ def render(answer: Answer) -> bytes:
     return answer.written(_rendered) if isinstance(answer, SharedAnswer) else _rendered(answer)
 
 
-async def render_large(answer: Message) -> bytes:
-    """As `render`, without holding up the event loop for what takes long."""
+async def render_large(answer: Message, tag: Callable[[bytes], str] | None) -> tuple[bytes, str]:
+    """As `render`, and what `tag` makes of it, "" without one; without holding up the event loop for what takes long."""
     size = answer.ByteSize()
-    return render(answer) if size <= _LARGE else await asyncio.to_thread(render, answer)
+    work = partial(_rendered_with, answer, tag)
+    return work() if size <= _LARGE else await asyncio.to_thread(work)
+
+
+def _rendered_with(answer: Message, tag: Callable[[bytes], str] | None) -> tuple[bytes, str]:
+    rendered = render(answer)
+    return rendered, "" if tag is None else tag(rendered)
 
 
 def shared_text(answer: Answer) -> str:

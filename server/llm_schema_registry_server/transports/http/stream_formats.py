@@ -30,7 +30,7 @@ class Style(ABC):
 
     @abstractmethod
     def item(self, answer: Answer, *, first: bool) -> bytes:
-        """One answer."""
+        """One answer, or each of those that it puts together."""
 
     @abstractmethod
     def failed(self, failure: Failure) -> bytes | None:
@@ -50,7 +50,11 @@ class JsonArray(Style):
         return b"["
 
     def item(self, answer: Answer, *, first: bool) -> bytes:
-        return render(answer) if first else b"," + render(answer)
+        if isinstance(answer, SharedAnswer) and answer.parts:
+            items = b",".join(map(render, answer.parts))
+        else:
+            items = render(answer)
+        return items if first else b"," + items
 
     def failed(self, failure: Failure) -> bytes | None:
         return None
@@ -65,7 +69,7 @@ class Lines(Style):
     content_type = "application/x-ndjson"
 
     def item(self, answer: Answer, *, first: bool) -> bytes:
-        return answer.written(_line) if isinstance(answer, SharedAnswer) else _line(answer)
+        return answer.written_apart(_line) if isinstance(answer, SharedAnswer) else _line(answer)
 
     def failed(self, failure: Failure) -> bytes | None:
         return orjson.dumps({"error": http_body(failure)}) + b"\n"
@@ -84,7 +88,9 @@ class Events(Style):
         return b"retry: 2000\n\n"
 
     def item(self, answer: Answer, *, first: bool) -> bytes:
-        return answer.written(_server_sent) if isinstance(answer, SharedAnswer) else _server_sent(answer)
+        return (
+            answer.written_apart(_server_sent) if isinstance(answer, SharedAnswer) else _server_sent(answer)
+        )
 
     def failed(self, failure: Failure) -> bytes | None:
         return b"event: error\ndata: " + orjson.dumps(http_body(failure)) + b"\n\n"

@@ -43,7 +43,7 @@ async def write_stream(
 ) -> None:
     """Writes all answers. What fails before the body has begun is raised; what fails later is told in the body."""
     body = _Body(call, style, send, unread, security)
-    call.push = body.push
+    call.push, call.joins = body.push, True
     ticking = asyncio.create_task(body.keep_alive()) if style.idle is not None else None
     try:
         async with aclosing(answers):

@@ -335,10 +335,11 @@ class HttpTwin:
     ) -> CachedAnswer:
         """The answer of a method whose answers are cached, which are always 200."""
         token = self._pipeline.begin()
-        answer = await invoke(await self._messages.message(route, captured, scope, body))
-        rendered = await render_large(answer)
-        if route.verb == "GET":
-            call.response_metadata["etag"] = etag(rendered)
+        work = partial(invoke, await self._messages.message(route, captured, scope, body))
+        answer = await self._turns.carry_out(route.method.path, partial(caller_key, call), work)
+        rendered, tag = await render_large(answer, etag if route.verb == "GET" else None)
+        if tag:
+            call.response_metadata["etag"] = tag
         return self._pipeline.cache(token, call, key, rendered)
 
     async def _reply(self, route: Route, answer: Message, call: Call) -> Reply:
@@ -346,9 +347,9 @@ class HttpTwin:
         if status == 204:
             extra = (*call.response_metadata.items(), *call.own_metadata, (REQUEST_ID, call.request_id))
             return Reply(204, headers=extra)
-        rendered = await render_large(answer)
-        if route.verb == "GET":
-            call.response_metadata["etag"] = etag(rendered)
+        rendered, tag = await render_large(answer, etag if route.verb == "GET" else None)
+        if tag:
+            call.response_metadata["etag"] = tag
         return fresh_or_not_modified(status, rendered, call.response_metadata, call)
 
     def _status(self, route: Route, answer: Message) -> int:

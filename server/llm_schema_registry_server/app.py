@@ -12,6 +12,7 @@ from pathlib import Path
 import uvloop
 
 from . import __version__
+from .allocator import give_memory_back
 from .background import settle_memory
 from .components import Components
 from .errors import RegistryError
@@ -158,6 +159,7 @@ def serve(
     on the same ports."""
     begin_logs(settings, {} if siblings is None else {"process": siblings.number})
     sys.setswitchinterval(_SWITCH_SECONDS)
+    give_memory_back()
     return uvloop.run(_serve(settings, ready_file, again, siblings))
 
 

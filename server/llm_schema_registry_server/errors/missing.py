@@ -37,7 +37,10 @@ class SchemaNotFound(RegistryError):
         """deleted: whether it is softly deleted. no_id: whether it is no id at all, as a subject's name is not."""
         what = f"is softly deleted; {way_to_undelete(schema_id)}" if deleted else "not found"
         if no_id:
-            what += ": that is no schema id, which is a UUID; by its subject a schema is read with GetLatestVersion or GetSchemaByVersion"
+            what += (
+                ": that is no schema id, which is a UUID; by its subject a schema is read with GetLatestVersion or GetSchemaByVersion, "
+                "and data is validated with the field `subject`"
+            )
         super().__init__(f"schema {schema_id!r} {what}", schema_id=schema_id)
 
 

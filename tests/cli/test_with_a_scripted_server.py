@@ -193,7 +193,7 @@ MESSAGES = [
     (
         SchemaNotFound("orders", no_id=True).message,
         "schema 'orders' not found: that is no schema id, which is a UUID; by its subject a schema is read with "
-        "`schema-registry get SUBJECT[@VERSION]`",
+        "`schema-registry get SUBJECT[@VERSION]`, and data is validated with `schema-registry validate SUBJECT[@VERSION]`",
     ),
 ]
 

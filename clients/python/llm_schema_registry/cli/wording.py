@@ -18,6 +18,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r"`schema-registry versions SUBJECT --deleted` lists them, \1 brings one back",
     ),
     (r"(?<![`\w])include_deleted\b", "--deleted"),
+    (
+        r"data is validated with the field `subject`",
+        "data is validated with `schema-registry validate SUBJECT[@VERSION]`",
+    ),
     (r"with GetLatestVersion or GetSchemaByVersion", "with `schema-registry get SUBJECT[@VERSION]`"),
     (r"\bGetLatestVersion or GetSchemaByVersion\b", "`schema-registry get SUBJECT[@VERSION]`"),
     (r"\bGetSchemaByVersion\b", "`schema-registry get SUBJECT@VERSION`"),

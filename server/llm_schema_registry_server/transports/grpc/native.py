@@ -237,16 +237,15 @@ class NativeEngine:
             if not free:
                 begin = partial(self._admit_waiting, call_id, method, call, payload, peer)
                 self._waiting[call_id] = self._turns.wait(caller_key(call), begin), peer
-            elif (
-                method.operation.cached
-                and len(payload) <= LARGE
-                and not self._draining
-                and (answer := self._pipeline.cached_at_once(call, payload)) is not None
-            ):
-                given += self._give(call_id, call, answer, peer)
-            else:
+                continue
+            if not method.operation.cached or len(payload) > LARGE or self._draining:
                 self._admit(call_id, method, call, payload, peer)
-                free = self._turns.free
+            elif (answer := self._pipeline.cached_at_once(call, payload)) is not None:
+                given += self._give(call_id, call, answer, peer)
+                continue
+            else:
+                self._turns.use(self._start(call_id, method, call, payload, peer))
+            free = self._turns.free
         if given:
             self._turns.use(given)
 
@@ -290,9 +289,14 @@ class NativeEngine:
             if not call.kept:
                 units += spent_units(time.perf_counter() - began)
         else:
-            units = max(request_units(payload), self._turns.units(method.path))
-            self._begin(call_id, self._run(call_id, method, call, payload), call, peer)
+            units = self._start(call_id, method, call, payload, peer)
         self._turns.use(units)
+
+    def _start(self, call_id: int, method: Method, call: Call, payload: bytes, peer: str) -> int:
+        """Begins a call for which there is no answer at once; the units that its first step may take."""
+        units = max(request_units(payload), self._turns.units(method.path))
+        self._begin(call_id, self._run(call_id, method, call, payload), call, peer)
+        return units
 
     def _give(self, call_id: int, call: Call, answer: CachedAnswer, peer: str) -> int:
         """Sends an answer that is there, or has it sent when its connection has read enough; the units that this took."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,23 +19,13 @@ ALL = Page(100)
 LIMIT = 1000
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "registry.db", synchronous="normal")
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 async def named(tx: ReadTx, word: str) -> set[str]:
     return {str(v.subject) for v in await tx.scan_versions(SchemaFilter(text=word), ALL)}
 
 
-async def add(store: SqliteStore, subject: str, *, looks: bool = False, fails: bool = False) -> None:
+async def add(sqlite: SqliteStore, subject: str, *, looks: bool = False, fails: bool = False) -> None:
     """A registration that searches before it ends, or fails."""
-    async with store.write() as tx:
+    async with sqlite.write() as tx:
         await asyncio.sleep(0)  # the others ask for the writer meanwhile, and join its group
         await tx.insert_version(version(subject, description="alpha"), ("beta",))
         if looks:
@@ -48,36 +37,36 @@ async def add(store: SqliteStore, subject: str, *, looks: bool = False, fails: b
 
 @pytest.mark.parametrize("looks", [False, True])
 async def test_the_words_of_a_group_are_those_of_its_members_that_went_well(
-    store: SqliteStore, looks: bool
+    sqlite: SqliteStore, looks: bool
 ) -> None:
     done = await asyncio.gather(
-        *(add(store, f"s{n}", looks=looks and n % 2 == 0, fails=n % 3 == 1) for n in range(12)),
+        *(add(sqlite, f"s{n}", looks=looks and n % 2 == 0, fails=n % 3 == 1) for n in range(12)),
         return_exceptions=True,
     )
 
     kept = {f"s{n}" for n, ended in enumerate(done) if ended is None}
     assert kept == {f"s{n}" for n in range(12) if n % 3 != 1}
-    async with store.read() as tx:
+    async with sqlite.read() as tx:
         assert await named(tx, "alpha") == await named(tx, "beta") == kept
 
 
-async def test_a_version_that_comes_and_goes_in_one_group_leaves_no_words(store: SqliteStore) -> None:
+async def test_a_version_that_comes_and_goes_in_one_group_leaves_no_words(sqlite: SqliteStore) -> None:
     brief = version("brief", description="alpha")
 
     async def come() -> None:
-        async with store.write() as tx:
+        async with sqlite.write() as tx:
             await tx.insert_version(brief, ("beta",))
 
     async def change_and_go() -> None:
-        async with store.write() as tx:
+        async with sqlite.write() as tx:
             await tx.update_version(version("brief", schema_id=brief.schema_id, description="gamma"))
-        async with store.write() as tx:
+        async with sqlite.write() as tx:
             assert sorted(await tx.names(brief.schema_id)) == ["beta"]
             await tx.remove_version(brief.schema_id)
 
-    await asyncio.gather(come(), change_and_go(), add(store, "other"))
+    await asyncio.gather(come(), change_and_go(), add(sqlite, "other"))
 
-    async with store.read() as tx:
+    async with sqlite.read() as tx:
         assert await named(tx, "alpha") == {"other"}
         assert await named(tx, "gamma") == set()
         assert await tx.is_sound()
@@ -92,28 +81,28 @@ CHANGES = (
 )
 
 
-async def append(store: SqliteStore, *changes: Change) -> None:
-    async with store.write() as tx:
+async def append(sqlite: SqliteStore, *changes: Change) -> None:
+    async with sqlite.write() as tx:
         for each in changes:
             await tx.append_change(each)
 
 
-async def undone(store: SqliteStore, *changes: Change) -> None:
-    async with store.write() as tx:
+async def undone(sqlite: SqliteStore, *changes: Change) -> None:
+    async with sqlite.write() as tx:
         for each in changes:
             await tx.append_change(each)
         raise ConcurrentUpdate("it was to fail")
 
 
-async def test_what_is_remembered_of_the_log_is_what_the_file_says(store: SqliteStore) -> None:
-    await append(store, change())
-    await store.wait_for_change(0, 1)  # somebody follows from here on
-    await store.wait_for_change(1, 0)
-    await asyncio.gather(*(append(store, each) for each in CHANGES))
+async def test_what_is_remembered_of_the_log_is_what_the_file_says(sqlite: SqliteStore) -> None:
+    await append(sqlite, change())
+    await sqlite.wait_for_change(0, 1)  # somebody follows from here on
+    await sqlite.wait_for_change(1, 0)
+    await asyncio.gather(*(append(sqlite, each) for each in CHANGES))
 
-    recent = store._resources.writer.recent
+    recent = sqlite._resources.writer.recent
     remembered = recent.page(1, LIMIT)
-    async with store.read() as tx:
+    async with sqlite.read() as tx:
         stored = await tx.log_page(1, LIMIT)
     assert remembered is not None
     assert len(remembered.changes) == len(CHANGES)
@@ -124,32 +113,32 @@ async def test_what_is_remembered_of_the_log_is_what_the_file_says(store: Sqlite
 
 
 async def test_changes_of_others_and_failures_leave_no_gap_in_what_is_remembered(
-    store: SqliteStore, tmp_path: Path
+    sqlite: SqliteStore, tmp_path: Path
 ) -> None:
-    await store.wait_for_change(0, 0)
-    await append(store, change(schema_id="1"))
+    await sqlite.wait_for_change(0, 0)
+    await append(sqlite, change(schema_id="1"))
     with pytest.raises(ConcurrentUpdate):
-        await undone(store, change(schema_id="undone"))
-    await append(store, change(schema_id="2"))
+        await undone(sqlite, change(schema_id="undone"))
+    await append(sqlite, change(schema_id="2"))
     other = SqliteStore(tmp_path / "registry.db", synchronous="normal")
     await other.open()
     try:
         await append(other, change(schema_id="3"))
     finally:
         await other.close()
-    await append(store, change(schema_id="4"))
+    await append(sqlite, change(schema_id="4"))
 
     seen, after = [], 0
-    while (page := await store.log_page(after, LIMIT)).last:
+    while (page := await sqlite.log_page(after, LIMIT)).last:
         seen += [c.schema_id for c in page.changes]
         after = page.last
     assert seen == ["1", "2", "3", "4"]
 
 
-async def test_a_compacted_log_is_not_remembered(store: SqliteStore) -> None:
-    await store.wait_for_change(0, 0)
-    await append(store, *(change() for _ in range(3)))
-    async with store.write() as tx:
+async def test_a_compacted_log_is_not_remembered(sqlite: SqliteStore) -> None:
+    await sqlite.wait_for_change(0, 0)
+    await append(sqlite, *(change() for _ in range(3)))
+    async with sqlite.write() as tx:
         await tx.compact_changes(2)
 
-    assert (await store.log_page(0, LIMIT)).oldest == 2
+    assert (await sqlite.log_page(0, LIMIT)).oldest == 2

@@ -58,16 +58,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         await made.close()
 
 
-@pytest_asyncio.fixture
-async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "registry.db", synchronous="normal")
-    await made.open()
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
 async def filled(store: Rows, count: int = 6) -> list[str]:
     """The schema ids of so many versions of one subject, each with a content of its own."""
     ids = []

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from .fairness import Turns
-from .subscribers import Subscriber
+from .subscribers import Offered, Subscriber
+
+S = TypeVar("S", bound=Subscriber)
+What = TypeVar("What")
 
 PATIENCE_SECONDS = 2.0
 """Whoever took nothing for so long is left to its own task, which ends it when it is stalled."""
 _PAUSE, _LONGEST_PAUSE = 0.002, 0.032
 _SHARE = 4  # of the time of the loop a fifth at most is spent with it
 _PIECE = 16
-"""Subscribers between two looks at the clock."""
+"""Subscribers between two looks at the clock: each takes some microseconds when something is sent to it."""
 
 
 class CatchingUp:
@@ -32,6 +37,20 @@ class CatchingUp:
         self._behind.setdefault(subscriber, time.monotonic())
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="change feed: subscribers behind")
+
+    async def hand_out(
+        self, subscribers: Sequence[S], offer: Callable[[S, What, float], Offered], what: What, turns: Turns
+    ) -> None:
+        """Offers the same to each of them, while others have their turns; tries again where there was no room. offer: a method of theirs."""
+        for start in range(0, len(subscribers), _PIECE):
+            now = time.monotonic()
+            for subscriber in subscribers[start : start + _PIECE]:
+                offered = offer(subscriber, what, now)
+                if offered is Offered.WOKEN:
+                    turns.woke()
+                elif offered is Offered.BEHIND:
+                    self.add(subscriber)
+            await turns.pause_if_due()
 
     async def stop(self) -> None:
         """Tries no more."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from .catching_up import CatchingUp
 from .fairness import Turns
 from .gathering import Beats
 from .subscriber_index import SubscriberIndex
-from .subscribers import Offered, Subscriber
+from .subscribers import Subscriber
 
 BATCH = 1000
 MOST_WAITING = 10_000
@@ -27,8 +26,6 @@ MOST_WAITING = 10_000
 
 # So many changes are taken from memory at a time to be handed out.
 _HANDFUL = 100
-# Offers between two looks at the clock: each takes some microseconds when it sends.
-_OFFERS = 16
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 
@@ -282,15 +279,7 @@ class ChangeFeed:
         if change.hidden:
             return
         async for subscribers in self._subscribers.wanting(change, turns):
-            for start in range(0, len(subscribers), _OFFERS):
-                now = time.monotonic()
-                for subscriber in subscribers[start : start + _OFFERS]:
-                    offered = subscriber.offer(change, now)
-                    if offered is Offered.WOKEN:
-                        turns.woke()
-                    elif offered is Offered.BEHIND:
-                        self._behind.add(subscriber)
-                await turns.pause_if_due()
+            await self._behind.hand_out(subscribers, Subscriber.offer, change, turns)
 
     async def _let_all_read(self, turns: Turns) -> None:
         """Let every subscriber read the log from its own place."""

@@ -24,8 +24,6 @@ MOST_GATHER = 5.0
 MOST_TOGETHER = 100
 """Changes in one message. What a message costs by itself is shared by then; and so many are made and written within a millisecond."""
 
-# Subscribers between two looks at the clock.
-_OFFERS = 16
 _SENT, _DONE = Pushed.SENT, Offered.DONE
 _LATE_SECONDS = 0.005
 
@@ -173,13 +171,5 @@ class Beats:
         changes = gathered.leaving = tuple(gathered.waiting)
         gathered.waiting, gathered.due, gathered.last = [], None, self._clock()
         members = tuple(gathered.members)
-        for start in range(0, len(members), _OFFERS):
-            now = time.monotonic()
-            for member in members[start : start + _OFFERS]:
-                offered = member.offer_all(changes, now)
-                if offered is Offered.WOKEN:
-                    turns.woke()
-                elif offered is Offered.BEHIND:
-                    self._behind.add(member)
-            await turns.pause_if_due()
+        await self._behind.hand_out(members, GatheringSubscriber.offer_all, changes, turns)
         gathered.leaving = ()

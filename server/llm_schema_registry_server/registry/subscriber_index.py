@@ -50,6 +50,15 @@ def _parts(name: str, length: int) -> Iterable[str]:
     return {name[i : i + length] for i in range(len(name) - length + 1)}
 
 
+_GroupKey = tuple[ChangeFilter, float | None]
+
+
+def _group_key(subscriber: Subscriber) -> _GroupKey:
+    """What a subscriber wants, and for how long it lets it be held back; None for one that takes each change by itself."""
+    seconds = subscriber.gathered.seconds if isinstance(subscriber, GatheringSubscriber) else None
+    return subscriber.interest, seconds
+
+
 class _ByText:
     """Patterns by a literal text that they hold; `places` are the texts of a length where a name may have it."""
 
@@ -94,7 +103,7 @@ class SubscriberIndex:
     def __init__(self, note: Callable[[Gathered, Change], None] | None = None) -> None:
         self._note = note
         self._members: dict[Subscriber, None] = {}
-        self._groups: dict[tuple[ChangeFilter, float | None], _Group] = {}
+        self._groups: dict[_GroupKey, _Group] = {}
         self._everything: dict[_Group, None] = {}
         self._by_name: dict[str, dict[_Group, None]] = {}
         self._by_prefix, self._by_suffix, self._by_part = _ByText(_beginning), _ByText(_end), _ByText(_parts)
@@ -110,10 +119,10 @@ class SubscriberIndex:
     def add(self, subscriber: Subscriber) -> None:
         """From now on changes are offered to it. Its filter becomes the one of those that want the same."""
         self._members[subscriber] = None
-        gathered = subscriber.gathered if isinstance(subscriber, GatheringSubscriber) else None
-        key = subscriber.interest, None if gathered is None else gathered.seconds
+        key = _group_key(subscriber)
         group = self._groups.get(key)
         if group is None:
+            gathered = subscriber.gathered if isinstance(subscriber, GatheringSubscriber) else None
             group = self._groups[key] = _Group(subscriber.interest, gathered)
             self._enter(group)
         subscriber.interest = group.interest
@@ -125,8 +134,7 @@ class SubscriberIndex:
     def remove(self, subscriber: Subscriber) -> None:
         """Nothing is offered to it any more."""
         del self._members[subscriber]
-        gathered = subscriber.gathered if isinstance(subscriber, GatheringSubscriber) else None
-        key = subscriber.interest, None if gathered is None else gathered.seconds
+        key = _group_key(subscriber)
         group = self._groups[key]
         del group.members[subscriber]
         if isinstance(subscriber, GatheringSubscriber):

@@ -42,6 +42,7 @@ from .http2 import (
 )
 from .incomplete import INCOMPLETE_COST, Incomplete, IncompleteCalls
 from .inspection import (
+    FRAMES_AT_ONCE,
     FRAMES_PER_UNIT,
     UNITS_AT_ONCE,
     UNPACKED_PER_UNIT,
@@ -65,7 +66,6 @@ _LEFT_COST = 0.25
 """Of a call that is not answered yet when its connection ends: an engine has begun it. Programs that end leave some."""
 _COST_AT_ONCE = 16.0
 """What may be spent before it is asked whether there is room for it."""
-_FRAMES_AT_ONCE = UNITS_AT_ONCE * FRAMES_PER_UNIT
 _BLOCK_BYTES = 32 * 1024
 """Of the headers of a call, as they are sent. The engines allow 16 KiB, and grpcio makes an object of each field before it says so."""
 _MOST_WINDOW = 0x7FFF_FFFF
@@ -165,7 +165,7 @@ class CallInspection(Inspection):
                 continue
             if at + HEAD_BYTES > size:
                 break
-            if frames == _FRAMES_AT_ONCE:
+            if frames == FRAMES_AT_ONCE:
                 self.unfinished = True
                 break
             frames += 1

@@ -8,6 +8,8 @@ FRAMES_PER_UNIT, UNPACKED_PER_UNIT = 32, 8192
 """Heads of frames, and bytes that come out of compressed messages, that take as long as one unit of a turn of the loop (turns.py)."""
 UNITS_AT_ONCE = 8
 """What `incoming` takes, as far as it can tell before, until it leaves the rest for later."""
+FRAMES_AT_ONCE = UNITS_AT_ONCE * FRAMES_PER_UNIT
+"""The same in heads of frames."""
 
 
 class Abuse(Exception):

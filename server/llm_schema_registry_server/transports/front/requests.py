@@ -7,9 +7,7 @@ from collections.abc import Callable
 from .frames import ANSWERED_COST, FrameHead, FrameHeads
 from .http2 import DATA, END_STREAM, HEADERS, RST_STREAM
 from .incomplete import INCOMPLETE_COST, Incomplete, IncompleteCalls
-from .inspection import FRAMES_PER_UNIT, UNITS_AT_ONCE, Inspection, worthless_frames
-
-_FRAMES_AT_ONCE = UNITS_AT_ONCE * FRAMES_PER_UNIT
+from .inspection import FRAMES_AT_ONCE, FRAMES_PER_UNIT, Inspection, worthless_frames
 
 
 class RequestInspection(Inspection):
@@ -29,7 +27,7 @@ class RequestInspection(Inspection):
         """The same bytes, as far as they were looked at. Raises Abuse."""
         if self._rest:
             data, self._rest = self._rest + data, b""
-        heads, at = self._in.read(data, _FRAMES_AT_ONCE)
+        heads, at = self._in.read(data, FRAMES_AT_ONCE)
         self.unfinished = at < len(data)
         if self.unfinished:
             data, self._rest = data[:at], data[at:]

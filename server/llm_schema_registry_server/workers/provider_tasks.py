@@ -43,7 +43,7 @@ class GivenProfile:
 
     def rulings(self) -> Rulings:
         """What it says of keywords, kept from one schema to the next."""
-        return _read(self.document) if self.document else _shipped(self.id)
+        return _read(self.document) if self.document else _of_shipped(shipped()[self.id])
 
 
 @functools.lru_cache(maxsize=128)
@@ -51,9 +51,14 @@ def _read(document: bytes) -> Rulings:
     return Rulings(read_profile(document))
 
 
-@functools.cache
-def _shipped(profile: str) -> Rulings:
-    return Rulings(shipped()[profile])
+def _of_shipped(profile: Profile) -> Rulings:
+    kept = _SHIPPED.get(profile.id)
+    if kept is None or kept.profile is not profile:
+        kept = _SHIPPED[profile.id] = Rulings(profile)
+    return kept
+
+
+_SHIPPED: dict[str, Rulings] = {}
 
 
 def _json(engines: Engines) -> JsonSchemaEngine:

@@ -296,14 +296,14 @@ def _object_shapes(schema: dict[str, Any], pointer: str) -> Iterator[Shape]:
 def recursive_references(opened: OpenedSchema, places: list[Place]) -> list[str]:
     """Pointers of the references, in the root document, through which a schema leads back to itself. places: all of it."""
     root = opened.root
-    done: set[tuple[int, str]] = set()
+    done = _without_references(places)
     open_: set[tuple[int, str]] = set()
     found: list[str] = []
     stack: list[tuple[Place, Iterator[tuple[Place, str]]]] = []
 
     def enter(place: Place) -> None:
         open_.add(place.key)
-        stack.append((place, _edges(opened, place)))
+        stack.append((place, _edges(opened, place, done)))
 
     for start in (root, *places):
         if start.key in done or start.key in open_:
@@ -324,14 +324,31 @@ def recursive_references(opened: OpenedSchema, places: list[Place]) -> list[str]
     return list(dict.fromkeys(found))
 
 
-def _edges(opened: OpenedSchema, place: Place) -> Iterator[tuple[Place, str]]:
-    """The places that a place leads to, each with the pointer of the reference, "" for a subschema."""
+def _without_references(places: list[Place]) -> set[tuple[int, str]]:
+    """The keys of the places with no reference in them or below: they lead nowhere."""
+    leading: set[str] = set()  # all places are of one document
+    for place in places:
+        if isinstance(place.schema, dict) and not _REFERENCES.isdisjoint(place.schema):
+            pointer = place.pointer
+            while pointer not in leading:
+                leading.add(pointer)
+                pointer = pointer.rpartition("/")[0]
+    return {place.key for place in places if place.pointer not in leading}
+
+
+def _edges(
+    opened: OpenedSchema, place: Place, done: AbstractSet[tuple[int, str]]
+) -> Iterator[tuple[Place, str]]:
+    """The places that a place leads to, each with the pointer of the reference, "" for a subschema; without subschemas that are
+    `done`."""
     index = opened.document_index
     if not isinstance(place.schema, dict):
         return
     for word, name, _ in subschemas(place.schema, place.dialect):
         if word not in ("$defs", "definitions"):
-            yield index.child(place, word, name), ""
+            tokens = (word,) if name is None else (word, name)
+            if (place.document.number, join_pointer(place.pointer, *tokens)) not in done:
+                yield index.below(place, *tokens), ""
     for word in ("$ref", "$dynamicRef", "$recursiveRef"):
         reference = place.schema.get(word)
         if isinstance(reference, str):

@@ -13,7 +13,7 @@ from ..formats.json_schema.compiled import OpenedSchema, open_schema
 from ..formats.json_schema.limits import DEFAULT_LIMITS, JsonSchemaLimits
 from ..formats.json_schema.parsing import parse_opened
 from ..model.compatibility import Verdict
-from .checking import check_name, check_profile, concerned, reference_kind, shape_cell
+from .checking import check_name, check_profile, concerned, reference_kind
 from .conditions import Site
 from .findings import Fit, ProfileReport
 from .forms import Form
@@ -22,6 +22,7 @@ from .places import all_places
 from .profile import Profile, Support
 from .proving import LossProver, ProofBudget
 from .rewriting import Rewriter
+from .rulings import shape_cell
 from .shapes import usable_name
 
 WRAPPED = "value"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..model.fast_init import fast_init
 from .profile import Basis, Cell, Profile, Support
 
 MOST_FINDINGS = 500
@@ -33,6 +35,7 @@ _FIT = {
     Support.REJECTED: Fit.REFUSED,
 }
 _GRAVITY = {fit: number for number, fit in enumerate(Fit)}
+_GRAVITY_OF = {support: _GRAVITY[fit] for support, fit in _FIT.items()}
 
 CONSEQUENCES = {
     Support.ENFORCED: "is enforced by {provider}",
@@ -45,6 +48,7 @@ CONSEQUENCES = {
 """What follows, in plain words, after the thing that is meant."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ProfileFinding:
     """One place of a schema that a provider does not take and enforce as it stands.
@@ -66,6 +70,19 @@ class ProfileFinding:
     def fit(self) -> Fit:
         """What this finding alone makes of the schema."""
         return _FIT[self.support]
+
+    def at(self, pointer: str) -> ProfileFinding:
+        """The same at a place."""
+        return ProfileFinding(
+            pointer,
+            self.keyword,
+            self.rule,
+            self.support,
+            self.message,
+            self.basis,
+            self.source,
+            self.as_of,
+        )
 
     def __str__(self) -> str:
         return (
@@ -104,17 +121,17 @@ class ProfileReport:
         return self.fit is Fit.FITS
 
 
-def worst(findings: tuple[ProfileFinding, ...]) -> Fit:
-    """The gravest of the findings."""
-    return max((f.fit for f in findings), key=_GRAVITY.__getitem__, default=Fit.FITS)
+def gravity(found: ProfileFinding) -> int:
+    """Greater is worse."""
+    return _GRAVITY_OF[found.support]
 
 
-def gravest(findings: list[ProfileFinding]) -> tuple[ProfileFinding, ...]:
-    """At most MOST_FINDINGS of them, in their order; the gravest are kept."""
+def gravest(findings: Sequence[ProfileFinding]) -> Sequence[int]:
+    """The numbers of at most MOST_FINDINGS of them, in their order; the gravest are kept."""
     if len(findings) <= MOST_FINDINGS:
-        return tuple(findings)
-    order = sorted(range(len(findings)), key=lambda n: -_GRAVITY[findings[n].fit])[:MOST_FINDINGS]
-    return tuple(findings[n] for n in sorted(order))
+        return range(len(findings))
+    order = sorted(range(len(findings)), key=lambda n: -gravity(findings[n]))[:MOST_FINDINGS]
+    return sorted(order)
 
 
 def finding(

@@ -63,10 +63,16 @@ class _GrammarProfile(Profile):
     def cell(self, site: Site) -> Cell:
         found = Profile.cell(self, site)
         if site.keyword == "pattern" and isinstance(site.value, str) and pattern_node(site.value) is None:
-            return Cell(
-                Support.REJECTED, Basis.DOCUMENTED, "grammar", self.as_of, "it cannot be written as a grammar"
-            )
+            return _unwritable(self.as_of)
         return found
+
+    def plain_cell(self, keyword: str) -> Cell | None:
+        return None if keyword == "pattern" else Profile.plain_cell(self, keyword)
+
+
+@functools.lru_cache(maxsize=8)
+def _unwritable(as_of: str) -> Cell:
+    return Cell(Support.REJECTED, Basis.DOCUMENTED, "grammar", as_of, "it cannot be written as a grammar")
 
 
 @functools.cache

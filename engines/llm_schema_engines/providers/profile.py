@@ -191,6 +191,13 @@ class Profile:
                 return cell
         return self.unlisted
 
+    def plain_cell(self, keyword: str) -> Cell | None:
+        """What `cell` answers for a keyword wherever it stands; None when that depends on the site."""
+        cells = self.keywords.get(keyword)
+        if not cells:
+            return self.unlisted
+        return cells[0] if cells[0].when is None else None
+
     def shape(self, rule: str) -> Cell:
         """What the provider does with a shape of STRUCTURE; UNKNOWN when the profile does not say."""
         return self.structure.get(rule) or Cell(Support.UNKNOWN, Basis.NONE, "", self.as_of)

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
+from llm_schema_engines.model.fast_init import fast_init
+
 from .schema import SchemaVersion
 
 
@@ -43,6 +45,7 @@ class StoredProfile:
         return ProfileMark(self.id, self.version, self.put_at)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ProfileVerdict:
     """What a version of a profile says about a version of a schema. pointer, keyword, rule, message: the gravest finding, clipped;

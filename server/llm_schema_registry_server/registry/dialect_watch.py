@@ -11,6 +11,7 @@ from datetime import datetime
 
 from llm_schema_engines.errors import clip
 from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.providers.findings import Fit
 
 from ..errors import InternalError, LimitExceeded, RegistryError, SchemaNotFound, StorageDamaged
 from ..model.change import Change, EventType
@@ -25,8 +26,12 @@ from .paging import version_key
 from .profiles import KnownProfile, Profiles
 from .verdicts import Progress
 
-BATCH = 16
-"""Versions that are judged together, and whose verdicts are written in one transaction: short, for others write too."""
+BATCH = 32
+"""Most versions that are judged together, and whose verdicts are written in one transaction: short, for others write too."""
+_VERDICTS = 512
+"""Most verdicts that are written in one transaction, where one version has not more: about 2 ms on the event loop."""
+_FORGOTTEN = 160
+"""Verdicts that are removed in one transaction."""
 PAGE = 500
 """Changes of the log that are read together."""
 _SHOWN = 300
@@ -109,7 +114,7 @@ class DialectWatch:
         while True:
             async with self._store.write() as tx:
                 await self._confirm(tx)
-                if not await tx.forget_verdicts(profile, BATCH * 10):
+                if not await tx.forget_verdicts(profile, _FORGOTTEN):
                     await tx.set_profile_watch(left.text())
                     return left
             await asyncio.sleep(0)
@@ -117,9 +122,9 @@ class DialectWatch:
     async def _pass(self, progress: Progress, known: Known) -> Progress:
         """Go on with the pass that is under way, to its end."""
         while progress.targets:
-            async with self._store.read_elsewhere() as tx:
-                batch = await tx.scan_versions(_JSON, Page(BATCH, 0, progress.after))
             targets = {name: known[name] for name in progress.targets if name in known}
+            async with self._store.read_elsewhere() as tx:
+                batch = await tx.scan_versions(_JSON, Page(_together(targets), 0, progress.after))
             if batch:
                 progress = replace(progress, after=version_key(batch[-1]))
                 await self._judge(batch, targets, progress)
@@ -156,9 +161,10 @@ class DialectWatch:
         after = replace(progress, sequence=max(page.last, progress.sequence))
         if page.last <= progress.sequence:
             await asyncio.sleep(_SETTLING_SECONDS)  # the newest changes are not final yet
-        for first in range(0, len(left), BATCH):
-            part = left[first : first + BATCH]
-            await self._judge(part, known, after if first + BATCH >= len(left) else None)
+        together = _together(known)
+        for first in range(0, len(left), together):
+            part = left[first : first + together]
+            await self._judge(part, known, after if first + together >= len(left) else None)
         if not left:
             await self._save(after)
         return after
@@ -176,7 +182,9 @@ class DialectWatch:
             before = {
                 (v.schema_id, v.profile): v for v in await tx.verdicts_of([v.schema_id for v in versions])
             }
-            news = [v for v in verdicts if _is_news(v, before.get((v.schema_id, v.profile)))]
+            news = verdicts
+            if before:
+                news = [v for v in verdicts if _is_news(v, before.get((v.schema_id, v.profile)))]
             await tx.put_verdicts(news)
             await self._tell(tx, news, before)
             if progress is not None:
@@ -192,6 +200,8 @@ class DialectWatch:
         before: Mapping[tuple[str, str], ProfileVerdict],
     ) -> None:
         """Append a change for each verdict of a live version that is another one than before."""
+        if not before:
+            return
         changed = [v for v in news if (v.schema_id, v.profile) in before]
         changed = [v for v in changed if before[v.schema_id, v.profile].fit is not v.fit]
         if not changed:
@@ -245,6 +255,11 @@ async def _alone(tx: WriteTx) -> None:
     """For a watch without a lease."""
 
 
+def _together(profiles: Known) -> int:
+    """How many versions are judged together by these profiles."""
+    return max(1, min(BATCH, _VERDICTS // max(1, len(profiles))))
+
+
 def _task(schemas: Sequence[KnownSchema], profiles: Known, *, alone: bool = False) -> JudgeSchemas:
     given = tuple(one.given for one in profiles.values())
     return JudgeSchemas(tuple(schema.source for schema in schemas), given, alone)
@@ -255,17 +270,21 @@ def _is_news(verdict: ProfileVerdict, before: ProfileVerdict | None) -> bool:
     return before is None or (before.profile_version <= verdict.profile_version and before != verdict)
 
 
+_FITS = {fit: ProfileFit[fit.name] for fit in Fit}
+
+
 def _verdict(version: SchemaVersion, found: Found) -> ProfileVerdict:
+    texts = found.pointer, found.keyword, found.rule, found.message
+    if sum(map(len, texts)) > _SHOWN:  # seldom: this is done for each profile
+        texts = (
+            clip(texts[0], _SHOWN),
+            clip(texts[1], _SHOWN),
+            clip(texts[2], _SHOWN),
+            clip(texts[3], _SHOWN),
+        )
+    fit = _FITS[found.fit]
     return ProfileVerdict(
-        schema_id=version.schema_id,
-        profile=found.profile,
-        profile_version=found.profile_version,
-        fit=ProfileFit[found.fit.name],
-        pointer=clip(found.pointer, _SHOWN),
-        keyword=clip(found.keyword, _SHOWN),
-        rule=clip(found.rule, _SHOWN),
-        message=clip(found.message, _SHOWN),
-        findings=found.findings,
+        version.schema_id, found.profile, found.profile_version, fit, *texts, findings=found.findings
     )
 
 

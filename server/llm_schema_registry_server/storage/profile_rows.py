@@ -41,7 +41,13 @@ def mark_of(row: Row) -> ProfileMark:
 
 def verdict_row(verdict: ProfileVerdict) -> tuple[Any, ...]:
     """The cells of VERDICT_COLUMNS."""
-    facts = {name: getattr(verdict, name) for name in _FACTS} | {"findings": verdict.findings}
+    facts = {
+        "pointer": verdict.pointer,
+        "keyword": verdict.keyword,
+        "rule": verdict.rule,
+        "message": verdict.message,
+        "findings": verdict.findings,
+    }
     return verdict.schema_id, verdict.profile, verdict.profile_version, int(verdict.fit), rows.dump(facts)
 
 

@@ -11,7 +11,7 @@ from llm_schema_engines.formats.engine import Engines, SchemaSource
 from llm_schema_engines.formats.json_schema import JsonSchemaEngine
 from llm_schema_engines.model.compatibility import Verdict
 from llm_schema_engines.model.schema import SchemaType
-from llm_schema_engines.providers.checking import Survey, check_profile
+from llm_schema_engines.providers.checking import Survey, check_profile, sum_up
 from llm_schema_engines.providers.compiling import compile_schema
 from llm_schema_engines.providers.decoding import Decoder
 from llm_schema_engines.providers.findings import Fit, ProfileFinding, ProfileReport
@@ -21,6 +21,7 @@ from llm_schema_engines.providers.notation import Syntax
 from llm_schema_engines.providers.profile import Profile
 from llm_schema_engines.providers.proving import ProofBudget
 from llm_schema_engines.providers.reading import read_profile, shipped
+from llm_schema_engines.providers.rulings import Rulings
 
 from ..errors import InvalidRequest, LimitExceeded, UnsupportedSchemaType
 from .task import Task, TaskFailure, TimeLimits
@@ -38,10 +39,26 @@ class GivenProfile:
     document: bytes = b""
 
     def profile(self) -> Profile:
-        return _read(self.document) if self.document else shipped()[self.id]
+        return self.rulings().profile
+
+    def rulings(self) -> Rulings:
+        """What it says of keywords, kept from one schema to the next."""
+        return _read(self.document) if self.document else _of_shipped(shipped()[self.id])
 
 
-_read = functools.lru_cache(maxsize=128)(read_profile)
+@functools.lru_cache(maxsize=128)
+def _read(document: bytes) -> Rulings:
+    return Rulings(read_profile(document))
+
+
+def _of_shipped(profile: Profile) -> Rulings:
+    kept = _SHIPPED.get(profile.id)
+    if kept is None or kept.profile is not profile:
+        kept = _SHIPPED[profile.id] = Rulings(profile)
+    return kept
+
+
+_SHIPPED: dict[str, Rulings] = {}
 
 
 def _json(engines: Engines) -> JsonSchemaEngine:
@@ -74,7 +91,7 @@ class CheckProfiles(Task[Checked]):
         survey = Survey(_json(engines).open(self.source))
         left, reports = self.characters, []
         for given in self.profiles:
-            report = check_profile(survey, given.profile(), self.tool_name)
+            report = check_profile(survey, given.rulings(), self.tool_name)
             kept = tuple(_kept(report.findings, self.findings, left))
             left -= sum(map(_length, kept))
             if len(kept) < len(report.findings):
@@ -323,12 +340,11 @@ class JudgeSchemas(Task[Judged]):
     def _of(self, engine: JsonSchemaEngine, source: SchemaSource) -> Iterator[Found]:
         survey = Survey(engine.open(source))
         for given in self.profiles:
-            report = check_profile(survey, given.profile())
-            worst = max(report.findings, key=lambda found: GRAVITY[found.fit], default=None)
+            rulings = given.rulings()
+            summary = sum_up(survey, rulings)
+            worst, profile = summary.gravest, rulings.profile
             told = ("", "", "", "") if worst is None else _told(worst)
-            yield Found(
-                report.profile, report.profile_version, report.fit, *told, findings=len(report.findings)
-            )
+            yield Found(profile.id, profile.version, summary.fit, *told, findings=summary.findings)
 
     def seconds(self, limits: TimeLimits) -> float:
         return limits.parse_seconds

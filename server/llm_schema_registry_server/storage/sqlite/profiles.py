@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 
 from ...errors import ConcurrentUpdate
 from ...model.profile import JudgedVersion, ProfileFit, ProfileMark, ProfileVerdict, StoredProfile
@@ -53,8 +54,10 @@ class SqliteProfilesWrite(SqliteProfilesRead):
 
     async def put_verdicts(self, verdicts: Sequence[ProfileVerdict]) -> None:
         if verdicts:
-            given = json.dumps([verdict_row(verdict) for verdict in verdicts])
-            self._session.run(queries.PUT_VERDICTS, (given,))
+            about = json.dumps(list({verdict.schema_id for verdict in verdicts}))
+            there = set(await self._session.ordered(queries.JUDGED, (about,), itemgetter(0)))
+            kept = [verdict_row(verdict) for verdict in verdicts if verdict.schema_id in there]
+            self._session.run_each(queries.PUT_VERDICT, kept)
 
     async def forget_verdicts(self, profile: str, limit: int) -> int:
         return self._session.run(queries.FORGET_VERDICTS, (profile, limit)).rowcount

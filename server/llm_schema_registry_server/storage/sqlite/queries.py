@@ -243,9 +243,9 @@ JUDGED_VERSIONS = (
     f"SELECT {_VERDICT_OF_P}, {_COLUMNS_OF_V} FROM profile_verdicts p CROSS JOIN versions v ON v.schema_id = p.schema_id "
     "WHERE p.profile = ? AND p.fit = ? AND p.schema_id > ? AND v.deleted_at IS NULL ORDER BY p.schema_id LIMIT ?"
 )
-PUT_VERDICTS = (
-    f"INSERT INTO profile_verdicts ({_VERDICT}) SELECT {_cells(len(VERDICT_COLUMNS))} FROM json_each(?) g WHERE EXISTS "
-    "(SELECT 1 FROM versions WHERE schema_id = json_extract(g.value, '$[0]')) ON CONFLICT (schema_id, profile) DO UPDATE SET "
+JUDGED = "SELECT asked.value FROM json_each(?) asked CROSS JOIN versions v ON v.schema_id = asked.value"
+PUT_VERDICT = (
+    f"INSERT INTO profile_verdicts ({_VERDICT}) VALUES ({_places(VERDICT_COLUMNS)}) ON CONFLICT (schema_id, profile) DO UPDATE SET "
     "profile_version = excluded.profile_version, fit = excluded.fit, facts = excluded.facts"
 )
 FORGET_VERDICTS = (

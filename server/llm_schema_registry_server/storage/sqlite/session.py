@@ -66,6 +66,12 @@ class Session:
             self._translated.fail(error)
             raise
 
+    def run_each(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
+        """Execute a small statement in the loop once with each of these parameters: half of what one statement costs that takes them
+        apart from JSON."""
+        with tracing.statement(_SYSTEM, sql), self._translated:
+            self.raw.executemany(sql, parameters)
+
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row of a point look-up, or None."""
         if tracing.current() is not None:

@@ -1,25 +1,17 @@
 """What a group of transactions writes to the index of words, written in one go before they are committed together.
 
 FTS5 writes what it holds as a part of its index whenever a savepoint begins or ends: with one savepoint for each registration that would
-be a part for each, to be merged with others later. Rows that follow one another are one statement: in a thread each statement waits for
-the interpreter twice.
+be a part for each, to be merged with others later.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
-
-from ..rows import dump
-from . import queries
 
 MOST_BYTES = 4 * 1024 * 1024
 """Characters of statements that wait; a group that has more is committed."""
-
-_SQL = itemgetter(0)
 
 
 class PendingWords:
@@ -39,13 +31,8 @@ class PendingWords:
     def run(self) -> None:
         """Runs what waits, in whatever thread has the connection. A transaction that reads the index does so before. Raises
         sqlite3.Error."""
-        for sql, alike in groupby(self._statements[self._ran :], _SQL):
-            given = [parameters for _, parameters in alike]
-            if sql == queries.INSERT_WORDS and len(given) > 1:
-                self._raw.execute(queries.INSERT_ALL_WORDS, (dump(given),))
-            else:
-                for parameters in given:
-                    self._raw.execute(sql, parameters)
+        for sql, parameters in self._statements[self._ran :]:
+            self._raw.execute(sql, parameters)
         self._ran = len(self._statements)
 
     def kept(self) -> None:

@@ -150,7 +150,6 @@ DELETE_LABELS = "DELETE FROM labels WHERE version = ?"
 PUT_TITLE = "INSERT INTO titles VALUES (?, ?) ON CONFLICT (version) DO UPDATE SET title = excluded.title"
 ADD_WORD = "INSERT INTO vocabulary VALUES (?) ON CONFLICT DO NOTHING"
 INSERT_WORDS = "INSERT INTO words (rowid, about, names) VALUES (?, ?, ?)"
-INSERT_ALL_WORDS = f"INSERT INTO words (rowid, about, names) SELECT {_cells(3)} FROM json_each(?) g"
 UPDATE_WORDS = "UPDATE words SET about = ? WHERE rowid = ?"
 VERSION_FOR_UPDATE = f"SELECT {_VERSION}, id FROM versions WHERE schema_id = ?"
 UPDATE_VERSION = (

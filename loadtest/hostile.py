@@ -40,7 +40,7 @@ from pathlib import Path
 import rig
 import uvloop
 from attacks.all import ENGINES, chosen, engines_of
-from attacks.attack import ATTACKS, BUGS, Attack, Outcomes, Target
+from attacks.attack import ATTACKS, BUGS, Attack, Outcomes, Target, come_from
 from attacks.evidence import ITEMS, TESTS
 from honest import RATES, Honest
 from watching import POOL_THREADS, Footprint, Log, Peak, Stall, crashes, footprint, settled, stalls
@@ -149,9 +149,11 @@ async def start_honest(server: rig.Server) -> asyncio.subprocess.Process:
     return await python("honest.py", *ports(server))
 
 
-async def start_attack(server: rig.Server, name: str, seconds: float) -> asyncio.subprocess.Process:
-    """Prepares an attack; it begins when its standard input is written to."""
-    more = ("--metrics", str(server.metrics), "--seconds", str(seconds))
+async def start_attack(
+    server: rig.Server, name: str, seconds: float, network: int = 0
+) -> asyncio.subprocess.Process:
+    """Prepares an attack, from addresses of 127.network.0.0/16; it begins when its standard input is written to."""
+    more = ("--metrics", str(server.metrics), "--seconds", str(seconds), "--network", str(network))
     return await python("hostile.py", "--attack", name, *ports(server), *more)
 
 
@@ -300,8 +302,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--memory-mib", type=float, default=400.0, help="how much memory may grow by")
     parser.add_argument("--list", action="store_true", help="name the attacks and end")
     parser.add_argument("--attack", choices=list(ATTACKS), help=argparse.SUPPRESS)
-    for port in ("--grpc", "--http", "--metrics"):
-        parser.add_argument(port, type=int, default=0, help=argparse.SUPPRESS)
+    for number in ("--grpc", "--http", "--metrics", "--network"):
+        parser.add_argument(number, type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -317,6 +319,7 @@ def main() -> None:
         show_list()
         return
     if given.attack:
+        come_from(given.network)
         target = Target(given.grpc, given.http, given.metrics)
         uvloop.run(carry_out(given.attack, target, given.seconds))
         return

@@ -4,7 +4,7 @@
     python loadtest/soak.py --minutes 8 --engine grpcio
     python loadtest/soak.py --postgresql --markdown loadtest/results/soak.md
 
-The attacks of loadtest/hostile.py follow one another in an order that --seed chooses, --at-once of them at a time, beside honest callers. In
+The attacks of loadtest/hostile.py follow one another in an order that --seed chooses, --at-once of them at a time, each from addresses of its own, beside honest callers. In
 the first minutes (--warm-up) all attacks are met once or more, and caches, which are small here, fill. Then the attackers rest until
 the server has settled, which is where it "begins"; after the last minute they rest again. Memory of the server and its workers, file
 descriptors, threads and temporary files are looked at every minute.
@@ -60,6 +60,7 @@ class Soak:
         names = list(chosen(given.only))
         random.Random(given.seed).shuffle(names)
         self._names = itertools.cycle(names)
+        self._networks = itertools.cycle(range(1, 256))
 
     def look(self, what: str, seen: Footprint | None = None) -> Footprint:
         """Notes what the server holds now."""
@@ -100,7 +101,9 @@ class Soak:
         while (left := end - time.monotonic()) > 1:
             name = next(self._names)
             try:
-                attacker = await start_attack(self.server, name, min(ATTACK_SECONDS, left))
+                attacker = await start_attack(
+                    self.server, name, min(ATTACK_SECONDS, left), next(self._networks)
+                )
             except DidNotBegin:  # a call that prepares it was refused beside the other attacks
                 self.outcomes["an attack did not begin"] += 1
                 continue

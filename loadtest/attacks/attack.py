@@ -84,6 +84,9 @@ def attack(name: str, *items: int, port: str = "api", prepare: Prepare | None = 
     return add
 
 
+_network = 0
+
+
 def fresh() -> int:
     """A number that was not used before in this process."""
     return next(_NUMBERS)
@@ -91,7 +94,14 @@ def fresh() -> int:
 
 def address(number: int) -> str:
     """Of an attacker; honest callers have 127.0.0.1."""
-    return f"127.0.{number // 200}.{number % 200 + 2}"
+    return f"127.{_network}.{number // 200}.{number % 200 + 2}"
+
+
+def come_from(network: int) -> None:
+    """Attackers of this process have addresses of 127.network.0.0/16 from now on, 0 to 255, so that nothing is held against them that
+    others have done."""
+    global _network
+    _network = network
 
 
 async def together(

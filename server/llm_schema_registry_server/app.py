@@ -13,11 +13,11 @@ import uvloop
 
 from . import __version__
 from .allocator import give_memory_back
-from .background import settle_memory
 from .components import Components
 from .errors import RegistryError
 from .faces import make_servers
 from .factories import make_tracing
+from .garbage import GarbageCollection
 from .ready_message import ready_message
 from .registry.clock import SteadyClock
 from .rpc.cached_answers import PreparedAnswers
@@ -74,6 +74,7 @@ class App:
         self._components = Components(settings, _make_clock(settings.clock), siblings)
         self._servers: Servers | None = None
         self._watch = LoopWatch(settings.logs.stall_seconds, _stalled)
+        self._garbage = GarbageCollection()
         self._components.metrics.read_loop(self._watch.late, self._watch.busy)
         if self._tracing is not None:
             self._components.metrics.read(self._tracing.collect)
@@ -116,7 +117,8 @@ class App:
             self._servers.reload()
 
     def watch(self) -> None:
-        """Tell from now on when the event loop makes callers wait."""
+        """To be called once it serves: have garbage collected in pieces, and tell from now on when the event loop makes callers wait."""
+        self._garbage.start()
         self._components.metrics.read(LoopTasks(asyncio.get_running_loop()).collect)
         self._watch.start()
 
@@ -129,6 +131,7 @@ class App:
             await asyncio.to_thread(self._siblings.leave, self._components.metrics.registry)
         await self._components.stop()
         await self._watch.stop()
+        await self._garbage.stop()
         if self._tracing is not None:
             tracing.install(None)
             await asyncio.to_thread(self._tracing.close)  # the spans of the last calls
@@ -182,7 +185,6 @@ async def _serve(
         trace = secrets.masked(traceback.format_exc())
         print(f"{trace}schema-registry-server: cannot start: this is a fault of the server", file=sys.stderr)
         return CANNOT_START
-    settle_memory()
     app.watch()
     if settings.tls.on:  # without TLS, a terminal that is closed takes its server along
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.reload)

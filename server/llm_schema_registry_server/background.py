@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -50,19 +49,6 @@ GRANTS_SECONDS = 600.0
 OBSERVE_SECONDS = 60.0
 _AWAY_SECONDS = 1.0
 _WATCH_LEASE_SECONDS = 30.0
-
-COLLECT_AFTER = (5_000, 10, 20)
-"""gc.set_threshold: how many new objects start a collection of the youngest generation, and how many of those start one of the
-next generations. The garbage of a call is mostly freed by reference counts; with Python's defaults the collector would visit
-everything in the caches every few thousand registrations, and no call is answered meanwhile."""
-
-
-def settle_memory() -> None:
-    """To be called once the server has started: Python's cyclic garbage collector skips all objects that exist now, and runs
-    less often for later ones."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 def held_by_cursors(settings: ChangesSettings) -> RetentionPolicy:

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
+import uvloop
 
 from llm_schema_registry_server.transports import turns as module
 from llm_schema_registry_server.transports.front.behind import Engine
@@ -330,3 +333,60 @@ async def test_as_long_as_the_engine_takes_some_up_the_others_wait() -> None:
         assert engine.heads(one) == count
     engine.time_passes()
     assert engine.heads(one) == 10, "none was taken up: it has none"
+
+
+class Counting(Client):
+    """Counts what comes."""
+
+    came = 0
+
+    def data_received(self, data: bytes) -> None:
+        self.came += len(data)
+        super().data_received(data)
+
+
+MIB = 1024 * 1024
+
+
+def flooded(meet: Callable[[Client], Coroutine[Any, Any, object]]) -> int:
+    """How many bytes of a client that sends as fast as it can are read while `meet` goes on. On uvloop, which reads megabytes in one
+    turn of the loop unless it is told to stop."""
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        theirs = socket.create_connection(listening.getsockname())
+        ours, _ = listening.accept()
+    theirs.setblocking(False)
+    with suppress(BlockingIOError):  # the system holds some megabytes
+        while True:
+            theirs.send(bytes(MIB))
+
+    async def run() -> int:
+        loop = asyncio.get_running_loop()
+        _, client = await loop.connect_accepted_socket(
+            lambda: Counting(lambda _: None, lambda _: None, lambda *_: None, CallTurns(), clear=True), ours
+        )
+        sending = asyncio.ensure_future(loop.sock_sendall(theirs, bytes(16 * MIB)))
+        await meet(client)
+        await asyncio.sleep(0.05)
+        sending.cancel()
+        await asyncio.wait({sending})
+        client.abort()
+        theirs.close()
+        return client.came
+
+    return uvloop.run(run())
+
+
+def test_of_a_client_that_floods_little_is_read_before_there_is_an_engine() -> None:
+    async def meet(client: Client) -> None:
+        assert not await client.says(b"PRI * HTTP/2.0")
+
+    assert flooded(meet) < MIB
+
+
+def test_of_a_refused_client_that_goes_on_sending_little_is_read() -> None:
+    async def meet(client: Client) -> None:
+        client.refuse()
+        await asyncio.sleep(0.05)
+
+    assert flooded(meet) < MIB

@@ -29,6 +29,8 @@ _GOODBYE_SECONDS = 5.0
 """How long a client may take to read what was left for it when the engine has closed."""
 _REFUSAL_SECONDS = 1.0
 """The same for a client that was refused."""
+_REFUSAL_BYTES = 256 * 1024
+"""So much of what it still sends is read and dropped."""
 _PIECE_UNITS, _BYTES_PER_UNIT = 0.25, 64 * 1024
 """What it takes to hand on a piece, and so many bytes of it, in units of a turn of the loop."""
 _END_UNITS = 4
@@ -71,6 +73,7 @@ class Client(asyncio.Protocol):
         self._first = -1
         self._arrived = 0
         self._refused = False
+        self._dropped = 0
         self._stepping = False
         self._held_back = deque[bytes]()
         self._waiting: asyncio.Future[None] | None = None
@@ -92,6 +95,9 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of TLS, or in the clear."""
         if self._refused:
+            self._dropped += len(data)
+            if self._dropped > _REFUSAL_BYTES:
+                self.abort()
             return
         if self._clear or self._stepping:
             self._held_back.append(data)
@@ -100,6 +106,7 @@ class Client(asyncio.Protocol):
         if self._engine is not None:
             self._come()
             return
+        self.transport.pause_reading()  # at once: of a client that floods megabytes would come before the next turn of the loop
         self._arrived += len(data)
         if self._first < 0:
             self._first = data[0]
@@ -238,7 +245,6 @@ class Client(asyncio.Protocol):
             await self._waiting
         if self._lost:
             raise Left
-        self.transport.pause_reading()
 
     def take(self) -> bytes:
         """What a client has sent that speaks no TLS."""

@@ -20,6 +20,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
@@ -117,7 +118,10 @@ class NativeEngine:
         self._draining = False
         self._came: deque[list[DetailedEvent]] = deque()
         self._told = False
-        self._room = threading.Semaphore(_MOST_BATCHES)
+        # A token for each batch that may come before others are taken: a semaphore would take some microseconds of Python for each.
+        self._room: SimpleQueue[None] = SimpleQueue()
+        for _ in range(_MOST_BATCHES):
+            self._room.put(None)
         self._port = 0
 
     @property
@@ -200,7 +204,7 @@ class NativeEngine:
             except RuntimeError:  # the loop was closed without drain()
                 self._front.close()
                 return
-            self._room.acquire()
+            self._room.get()
 
     def _tell(self) -> None:
         if not self._told:
@@ -214,7 +218,7 @@ class NativeEngine:
         )
         try:
             for _ in range(min(len(self._came), _BATCHES_AT_ONCE)):
-                self._room.release()
+                self._room.put(None)
                 self._on_events(self._came.popleft())
         finally:
             if self._came:
@@ -223,7 +227,8 @@ class NativeEngine:
     def _on_events(self, events: list[DetailedEvent]) -> None:
         if self._guard.arrived is not None:
             self._guard.count((e[5][1], len(e[3] or b"")) for e in events if e[5] is not None)
-        free, given, table = self._turns.free, 0, self._table
+        free, given, table, proxies = self._turns.free, 0, self._table, self._proxies
+        cached_at_once = self._pipeline.cached_at_once
         for kind, call_id, method_id, payload, _, details in events:
             if kind == EVENT_CANCEL:
                 self._cancelled(call_id)
@@ -233,14 +238,14 @@ class NativeEngine:
                 raise AssertionError("an event of a call has a payload and details")
             method = table[method_id]
             metadata, peer, remaining = details
-            call = incoming(method.operation, metadata, peer, remaining, self._proxies)
+            call = incoming(method.operation, metadata, peer, remaining, proxies)
             if not free:
                 begin = partial(self._admit_waiting, call_id, method, call, payload, peer)
                 self._waiting[call_id] = self._turns.wait(caller_key(call), begin), peer
                 continue
             if not method.operation.cached or len(payload) > LARGE or self._draining:
                 self._admit(call_id, method, call, payload, peer)
-            elif (answer := self._pipeline.cached_at_once(call, payload)) is not None:
+            elif (answer := cached_at_once(call, payload)) is not None:
                 given += self._give(call_id, call, answer, peer)
                 continue
             else:

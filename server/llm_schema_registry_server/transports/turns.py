@@ -73,12 +73,14 @@ def _first_step_noted(work: Coroutine[Any, Any, R], note: Callable[[float], None
         try:
             yield awaited
         except BaseException as error:  # also of a task that is cancelled: it is the work's
+            del awaited  # a future that has failed holds the error, and its traceback this frame
             try:
                 awaited = work.throw(error)
             except StopIteration as done:
                 result = done.value
                 return result
         else:
+            del awaited
             result = yield from work
             return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from functools import partial
 
 import pytest
@@ -275,3 +276,21 @@ async def test_what_is_noted_of_work_that_fails_at_once_is_what_it_took(clock: C
     with pytest.raises(LookupError, match="at once"):
         await turns.noting("a", fails())
     assert turns.units("a") > TASK_UNITS
+
+
+async def test_what_fails_after_its_first_step_leaves_no_circle(clock: Clock) -> None:
+    turns = CallTurns()
+    awaited = asyncio.get_running_loop().create_future()
+
+    async def waits() -> None:
+        await awaited
+
+    task = asyncio.create_task(turns.noting("a", waits()))
+    await asyncio.sleep(0)
+    awaited.set_exception(LookupError("as it is"))
+    failed = (await asyncio.gather(task, return_exceptions=True))[0]
+    assert isinstance(failed, LookupError)
+    frames = [frame for frame, _ in traceback.walk_tb(failed.__traceback__)]
+    own = [frame for frame in frames if frame.f_code.co_filename == module.__file__]
+    assert own
+    assert all("awaited" not in frame.f_locals for frame in own), "the future holds the error"

@@ -72,6 +72,23 @@ async def test_a_version_that_comes_and_goes_in_one_group_leaves_no_words(sqlite
         assert await tx.is_sound()
 
 
+async def test_transactions_that_are_ready_together_share_a_commit(sqlite: SqliteStore) -> None:
+    """Also those that never wait for one another."""
+    statements: list[str] = []
+
+    async def come(subject: str) -> None:
+        async with sqlite.write() as tx:
+            await tx.insert_version(version(subject, description="alpha"), ("beta",))
+
+    await come("before")
+    sqlite._resources.writer._session.raw.set_trace_callback(statements.append)
+    await asyncio.gather(*(come(f"s{n}") for n in range(12)))
+
+    assert statements.count("COMMIT") == 1
+    async with sqlite.read() as tx:
+        assert len(await named(tx, "alpha")) == len(await named(tx, "beta")) == 13
+
+
 CHANGES = (
     *(change(event_type=kind) for kind in (*EventType, *ServerEvent)),
     change(subject=None, schema_id="", version="", ordinal=0, actor=None),

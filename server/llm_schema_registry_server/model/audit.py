@@ -8,9 +8,10 @@ unseen. Texts have no characters that a terminal obeys: such are escaped before.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -174,11 +175,13 @@ def clean(text: str, most: int = TEXT) -> str:
 def encode(entry: AuditEntry) -> str:
     """The canonical form. Texts are cleaned, lists cut."""
     kept = entry.resources[:MOST_RESOURCES]
-    texts = dict(zip(_TEXTS, _texts_of(entry), strict=True))
-    if max(map(len, texts.values())) > TEXT or not "".join(texts.values()).isprintable():
-        texts = {name: clean(text) for name, text in texts.items()}
+    texts: Sequence[str] = _texts_of(entry)
+    facts = dict(islice(entry.facts.items(), MOST_FACTS))
+    if not _all_clean((*texts, *facts, *facts.values())):
+        texts = [clean(text) for text in texts]
+        facts = {clean(k): clean(v) for k, v in facts.items()}
     members = {
-        **texts,
+        **dict(zip(_TEXTS, texts, strict=True)),
         "v": FORMAT,
         "at": _time_text(entry.at),
         "event": entry.event.name,
@@ -188,9 +191,14 @@ def encode(entry: AuditEntry) -> str:
         "more_resources": entry.more_resources + len(entry.resources) - len(kept),
         "count": entry.count,
         "revision": entry.revision,
-        "facts": {clean(k): clean(v) for k, v in list(entry.facts.items())[:MOST_FACTS]},
+        "facts": facts,
     }
     return canonical(members)
+
+
+def _all_clean(texts: Sequence[str]) -> bool:
+    """Whether `clean` leaves all of them as they are."""
+    return max(map(len, texts)) <= TEXT and "".join(texts).isprintable()
 
 
 def canonical(value: Any) -> str:
@@ -240,7 +248,8 @@ def completed(text: str, revision: int) -> Summary:
 
 
 def _time_text(at: datetime) -> str:
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{utc.isoformat(timespec='microseconds')[:-6]}Z"  # "+00:00" is six characters
 
 
 def _time(text: str) -> datetime:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
+from types import TracebackType
 from typing import Any
 
 import orjson
@@ -383,23 +383,36 @@ def scope_of(row: Row) -> tuple[str, Config]:
     return row[0], config_of(*row)
 
 
-@contextmanager
-def reading(table: str, key: object) -> Iterator[None]:
-    """Raise StorageDamaged when decoding a row fails."""
-    try:
-        yield
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        OverflowError,
-        InvalidRequest,
-    ) as error:
-        raise StorageDamaged(
-            f"the row {key!r} of table {table} is not readable ({error}); it was changed by hand or written by a "
-            "newer server: restore it from a backup, upgrade, or see `schema-registry-server repair`",
-            table=table,
-            key=str(key),
-        ) from error
+class reading:
+    """Raise StorageDamaged when decoding a row fails. A class, for each row is decoded under it: what contextlib makes of a generator
+    costs as much as the decoding of a change."""
+
+    __slots__ = ("_key", "_table")
+
+    def __init__(self, table: str, key: object) -> None:
+        self._table, self._key = table, key
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, _UNREADABLE):
+            raise StorageDamaged(
+                f"the row {self._key!r} of table {self._table} is not readable ({error}); it was changed by hand or "
+                "written by a newer server: restore it from a backup, upgrade, or see `schema-registry-server repair`",
+                table=self._table,
+                key=str(self._key),
+            ) from error
+
+
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    InvalidRequest,
+)

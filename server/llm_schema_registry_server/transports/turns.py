@@ -11,7 +11,9 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Generator, Hashable
-from typing import Any, Self, TypeVar
+from functools import partial
+from types import coroutine
+from typing import Any, TypeVar
 
 R = TypeVar("R")
 TASK_UNITS = 4
@@ -52,41 +54,35 @@ def _nearer(known: float, seconds: float) -> float:
     return known + (seconds - known) * (_UP if seconds > known else _DOWN)
 
 
-class Noted(Coroutine[Any, Any, R]):
-    """A coroutine that tells the processor time of its first step, up to where it waits for the first time."""
+@coroutine
+def _first_step_noted(work: Coroutine[Any, Any, R], note: Callable[[float], None]) -> Generator[Any, Any, R]:
+    """The same work, which has not begun; the processor time of its first step, up to where it waits for the first time, is noted.
 
-    __slots__ = ("_note", "_work")
-
-    def __init__(self, work: Coroutine[Any, Any, R], note: Callable[[float], None]) -> None:
-        self._work = work
-        self._note: Callable[[float], None] | None = note
-
-    def send(self, value: Any) -> Any:
-        """Goes on."""
-        if (note := self._note) is None:
-            return self._work.send(value)
-        self._note, began = None, time.thread_time()
+    From its second step on nothing of this is between the event loop and the work: an object with a `send` of its own would be
+    called for each step, of which a registration has a dozen.
+    """
+    began = time.thread_time()
+    try:
+        awaited = work.send(None)
+    except StopIteration as done:
+        result: R = done.value
+        return result
+    finally:
+        note(time.thread_time() - began)
+    while True:
         try:
-            return self._work.send(value)
-        finally:
-            note(time.thread_time() - began)
-
-    def throw(self, kind: Any, value: Any = None, trace: Any = None, /) -> Any:
-        """Goes on with an error."""
-        return self._work.throw(kind if value is None else value)
-
-    def close(self) -> None:
-        """Ends."""
-        self._work.close()
-
-    def __await__(self) -> Generator[Any, Any, R]:
-        return self
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
+            yield awaited
+        except BaseException as error:  # also of a task that is cancelled: it is the work's
+            del awaited  # a future that has failed holds the error, and its traceback this frame
+            try:
+                awaited = work.throw(error)
+            except StopIteration as done:
+                result = done.value
+                return result
+        else:
+            del awaited
+            result = yield from work
+            return result
 
 
 class CallTurns:
@@ -119,14 +115,13 @@ class CallTurns:
         """What the first step of a call of this kind takes, as far as is known; of an unknown one, what that of any call does."""
         return max(TASK_UNITS, int(self._seconds.get(kind, self._usual) / _UNIT_SECONDS))
 
-    def noting(self, kind: Hashable, work: Coroutine[Any, Any, R]) -> Noted[R]:
-        """The same work; what its first step takes is noted for those that come after it."""
+    async def noting(self, kind: Hashable, work: Coroutine[Any, Any, R]) -> R:
+        """Does the work; what its first step takes is noted for those of this kind that come after it."""
+        return await _first_step_noted(work, partial(self._note, kind))
 
-        def note(seconds: float) -> None:
-            self._seconds[kind] = _nearer(self._seconds.get(kind, 0.0), seconds)
-            self._usual = _nearer(self._usual, seconds)
-
-        return Noted(work, note)
+    def _note(self, kind: Hashable, seconds: float) -> None:
+        self._seconds[kind] = _nearer(self._seconds.get(kind, 0.0), seconds)
+        self._usual = _nearer(self._usual, seconds)
 
     def use(self, units: float) -> None:
         """Counts what began in this turn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from functools import partial
 
 import pytest
@@ -234,3 +235,62 @@ async def test_noted_work_is_cancelled_and_fails_as_it_is(clock: Clock) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == ["ended"]
+
+
+async def test_noted_work_goes_on_after_an_error_that_it_takes(clock: Clock) -> None:
+    turns, taken = CallTurns(), 0
+
+    async def takes_cancellations() -> str:
+        nonlocal taken
+        for _ in range(2):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                taken += 1
+        await asyncio.sleep(0)
+        return "done"
+
+    async def ends_with_it() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "ended"
+        raise AssertionError("nobody sets the event")
+
+    tasks = [asyncio.create_task(turns.noting("a", work())) for work in (takes_cancellations, ends_with_it)]
+    for _ in range(2):
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+    assert await asyncio.gather(*tasks) == ["done", "ended"]
+    assert taken == 2
+
+
+async def test_what_is_noted_of_work_that_fails_at_once_is_what_it_took(clock: Clock) -> None:
+    turns = CallTurns()
+
+    async def fails() -> None:
+        clock.now += 1.0
+        raise LookupError("at once")
+
+    with pytest.raises(LookupError, match="at once"):
+        await turns.noting("a", fails())
+    assert turns.units("a") > TASK_UNITS
+
+
+async def test_what_fails_after_its_first_step_leaves_no_circle(clock: Clock) -> None:
+    turns = CallTurns()
+    awaited = asyncio.get_running_loop().create_future()
+
+    async def waits() -> None:
+        await awaited
+
+    task = asyncio.create_task(turns.noting("a", waits()))
+    await asyncio.sleep(0)
+    awaited.set_exception(LookupError("as it is"))
+    failed = (await asyncio.gather(task, return_exceptions=True))[0]
+    assert isinstance(failed, LookupError)
+    frames = [frame for frame, _ in traceback.walk_tb(failed.__traceback__)]
+    own = [frame for frame in frames if frame.f_code.co_filename == module.__file__]
+    assert own
+    assert all("awaited" not in frame.f_locals for frame in own), "the future holds the error"

@@ -1,8 +1,8 @@
 """Write transactions one after another on one session, several of them sharing one COMMIT.
 
-Each transaction is a savepoint. When its block ends and others are waiting, the next one runs in the same database
-transaction, and one COMMIT (one fsync) makes them all durable: they share the cost of the disk, and none is acknowledged
-before it. A transaction that fails rolls back its own savepoint and nothing else.
+Each transaction is a savepoint. When its block ends, those that are waiting and those that come in the same turn of the event loop run in
+the same database transaction, and one COMMIT (one fsync) makes them all durable: they share the cost of the disk, and none is
+acknowledged before it. A transaction that fails rolls back its own savepoint and nothing else.
 
 Invariant: when a group is open and nobody holds the lock, a committer task is waiting for the lock.
 """
@@ -82,7 +82,6 @@ class Writer:
         self._vocabulary = Vocabulary()
         self.recent = RecentChanges()
         self._lock = asyncio.Lock()
-        self._waiting = 0
         self._group: WriteGroup | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[SqliteWriteTx]:
@@ -91,11 +90,7 @@ class Writer:
 
     async def enter(self) -> tuple[WriteGroup, SqliteWriteTx]:
         """Takes the lock and begins a member of the group that is open, or of a new one."""
-        self._waiting += 1
-        try:
-            await self._lock.acquire()
-        finally:
-            self._waiting -= 1
+        await self._lock.acquire()
         try:
             group = await self._join()
             return group, SqliteWriteTx(self._session, self._vocabulary, group.words, self._clock)
@@ -116,7 +111,7 @@ class Writer:
             group.newest_change = max(group.newest_change, tx.appended)
             group.changes += tx.change_rows
             group.appends_only = group.appends_only and tx.appends_only
-            if self._waiting == 0 or group.members >= MOST or group.words.size >= MOST_BYTES:
+            if group.members >= MOST or group.words.size >= MOST_BYTES:
                 await run_to_completion(self._commit(group))
             elif group.committer is None:
                 group.committer = asyncio.create_task(self._commit_when_free(group))

@@ -313,8 +313,9 @@ class NativeEngine:
         return 1 + TASK_UNITS
 
     def _run(self, call_id: int, method: Method, call: Call, payload: bytes) -> Coroutine[Any, Any, None]:
-        run = self._stream if method.operation.server_streaming else self._unary
-        return self._turns.noting(method.path, run(call_id, method, call, payload))
+        if method.operation.server_streaming:
+            return self._stream(call_id, method, call, payload)
+        return self._unary(call_id, method, call, payload)
 
     def _begin(
         self, call_id: int, work: Coroutine[Any, Any, None], call: Call, peer: str
@@ -350,7 +351,7 @@ class NativeEngine:
         try:
             if not self._turns.passes():
                 await self._turns.turn(partial(caller_key, call))
-            answer = await self._rpcs.unary(method, call, request)
+            answer = await self._turns.noting(method.path, self._rpcs.unary(method, call, request))
             if len(answer.body) > self._max_message_bytes:
                 raise too_large(len(answer.body), self._max_message_bytes)
         except Exception as error:
@@ -362,6 +363,9 @@ class NativeEngine:
             await self._respond(call_id, call, answer)
 
     async def _stream(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
+        await self._turns.noting(method.path, self._streamed(call_id, method, call, request))
+
+    async def _streamed(self, call_id: int, method: Method, call: Call, request: bytes) -> None:
         most, try_send, paced = self._max_message_bytes, self._front.stream_try_send, self._unread.paced
         burst = self._bursts.join(self._tasks[call_id][2])
 

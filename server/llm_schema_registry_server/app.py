@@ -36,9 +36,9 @@ from .transports.servers import Servers
 _LOG = logs.get("app")
 _READY_SECONDS = 0.1
 """Between two looks whether a serving process that starts is ready."""
-_SWITCH_SECONDS = 0.001
+_SWITCH_SECONDS = 0.0002
 """How long a thread that computes (a large body of JSON) may keep the interpreter while the event loop wants it, each time that the loop
-goes on; Python's own is five times as long."""
+goes on; Python's own is 5 ms."""
 
 
 def _make_clock(settings: ClockSettings) -> SteadyClock:

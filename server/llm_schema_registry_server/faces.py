@@ -28,6 +28,7 @@ from .rpc.config import ConfigService
 from .rpc.conformance import ConformanceService
 from .rpc.convert import MessageConverter
 from .rpc.fixes import FixService
+from .rpc.large_answers import LargeAnswers
 from .rpc.lifecycle import LifecycleService
 from .rpc.many import ManySchemas
 from .rpc.many_payloads import ManyPayloads
@@ -229,14 +230,15 @@ def services(
 ) -> dict[str, object]:
     """The objects with the handlers, by the full names of their services. book: what ExplainAccess explains; count_read: told of each
     schema that is handed out among others; message_bytes: the limit of a message."""
+    large = LargeAnswers()
     return {
-        "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, clock, message_bytes),
+        "schema_registry.v1.SchemaRegistry": SchemaRegistryService(use, wire, clock, large, message_bytes),
         "schema_registry.v1.ConfigService": ConfigService(use),
         "schema_registry.v1.LifecycleService": LifecycleService(use, wire),
         "schema_registry.v1.AdminService": AdminService(use, book),
         "schema_registry.v1.ToolsService": ToolsService(
             use,
-            ManySchemas(use.reading, wire, count_read),
+            ManySchemas(use.reading, wire, large, count_read),
             ManyPayloads(use.validating, use.reading.limits.page_bytes),
         ),
         "schema_registry.v1.AnswerService": AnswerService(use),

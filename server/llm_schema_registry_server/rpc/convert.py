@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import IntEnum
@@ -125,6 +125,11 @@ class MessageConverter:
             page_token=page_token,
             options=v.options,
         )
+
+    def add_schema(self, schemas: MutableSequence[pb.SchemaInfo], found: FoundSchema) -> None:
+        """Add it to a repeated field. Its content is copied once: what is put into a field is a copy of the message."""
+        schemas.append(self.schema(FoundSchema(found.version, b"")))
+        schemas[-1].schema_content = found.content
 
     def registered(self, done: RegistrationResult) -> pb.RegisterSchemaResponse:
         v = done.version

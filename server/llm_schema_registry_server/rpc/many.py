@@ -17,6 +17,7 @@ from ..registry.paging import PageRoom
 from ..registry.reading import FoundSchema, Reading
 from .actors import learn
 from .convert import MessageConverter
+from .large_answers import LargeAnswers
 from .protobuf.resources import schema, subject
 from .protobuf.status import status
 
@@ -29,8 +30,10 @@ Item = pb.BatchGetSchemasResponse.Item
 class ManySchemas:
     """Answers BatchGetSchemas. `count_read` is told of each schema that is handed out, by its id."""
 
-    def __init__(self, reading: Reading, wire: MessageConverter, count_read: Callable[[str], None]) -> None:
-        self._reading, self._wire, self._count_read = reading, wire, count_read
+    def __init__(
+        self, reading: Reading, wire: MessageConverter, large: LargeAnswers, count_read: Callable[[str], None]
+    ) -> None:
+        self._reading, self._wire, self._large, self._count_read = reading, wire, large, count_read
 
     async def __call__(self, request: pb.BatchGetSchemasRequest, call: Call) -> pb.BatchGetSchemasResponse:
         """The first schemas that fit into an answer, one at least. Raises InvalidRequest, PageTokenInvalid."""
@@ -58,6 +61,7 @@ class ManySchemas:
     async def _item(self, selector: pb.SchemaSelector, call: Call) -> Item:
         try:
             found = await self._found(selector, call)
+            await self._large.turn(len(found.content))
         except Exception as error:
             return Item(error=status(failure(error, call.request_id)))
         return Item(schema=self._wire.schema(found))

@@ -37,6 +37,7 @@ from .actors import actor, learn, named_or_learnt, touch_owner, wrote
 from .batch import each, in_order
 from .change_events import TOGETHER_BYTES
 from .change_streams import ChangeStreams
+from .large_answers import LargeAnswers
 from .payloads import payload_of
 from .protobuf.resources import schema, subject
 from .protobuf.status import status
@@ -50,9 +51,10 @@ class SchemaRegistryService:
         use: UseCases,
         wire: convert.MessageConverter,
         clock: Callable[[], datetime],
+        large: LargeAnswers,
         message_bytes: int = TOGETHER_BYTES,
     ) -> None:
-        self._use, self._wire = use, wire
+        self._use, self._wire, self._large = use, wire, large
         self.stream_schema_changes = ChangeStreams(use, wire, clock, message_bytes).events
 
     async def register_schema(
@@ -69,7 +71,7 @@ class SchemaRegistryService:
         found = await self._use.reading.by_id(
             request.schema_id, lambda version: learn(version.subject, version.schema_id, call)
         )
-        return self._handed_out(found, call)
+        return await self._handed_out(found, call)
 
     async def get_schema_by_version(
         self, request: pb.GetSchemaByVersionRequest, call: Call
@@ -77,12 +79,12 @@ class SchemaRegistryService:
         found = await self._use.reading.by_version(
             Subject.parse(request.subject), parse_selector(request.version)
         )
-        return self._handed_out(found, call)
+        return await self._handed_out(found, call)
 
     async def get_latest_version(
         self, request: pb.GetLatestVersionRequest, call: Call
     ) -> pb.GetSchemaResponse:
-        return self._handed_out(await self._use.reading.latest(Subject.parse(request.subject)), call)
+        return await self._handed_out(await self._use.reading.latest(Subject.parse(request.subject)), call)
 
     async def list_schemas(
         self, request: pb.ListSchemasRequest, call: Call
@@ -100,6 +102,7 @@ class SchemaRegistryService:
         async with aclosing(found):
             async for item in found:
                 if call.shows(subject(item.version.subject)):
+                    await self._large.turn(len(item.content))
                     yield self._wire.schema(item, token(version_key(item.version)))
 
     async def update_schema_metadata(
@@ -183,12 +186,13 @@ class SchemaRegistryService:
         )
         if wanted.scope.everything and not page.dated:
             call.touch(REGISTRY)
-        return pb.SearchSchemasResponse(
-            schemas=[self._wire.schema(f) for f in page.items],
-            total_count=page.total,
-            next_page_token=page.next_token,
-            did_you_mean=page.did_you_mean,
+        await self._large.turn(sum(len(found.content) for found in page.items))
+        answer = pb.SearchSchemasResponse(
+            total_count=page.total, next_page_token=page.next_token, did_you_mean=page.did_you_mean
         )
+        for found in page.items:
+            self._wire.add_schema(answer.schemas, found)
+        return answer
 
     async def validate_data(self, request: pb.ValidateDataRequest, call: Call) -> pb.ValidationReport:
         began = time.perf_counter()
@@ -311,12 +315,13 @@ class SchemaRegistryService:
         # Everybody may ask whether it works; how much it holds only those who may see the statistics.
         return convert.health(await self._use.health(), details=call.rights.may(STATISTICS))
 
-    def _handed_out(self, found: FoundSchema, call: Call) -> pb.GetSchemaResponse:
+    async def _handed_out(self, found: FoundSchema, call: Call) -> pb.GetSchemaResponse:
         """The answer with one version, which counts as a read of it."""
         version = found.version
         call.touch(schema(version.schema_id))
         call.touch(subject(version.subject))
         call.schema_id = version.schema_id
+        await self._large.turn(len(found.content))
         return pb.GetSchemaResponse(schema=self._wire.schema(found))
 
 

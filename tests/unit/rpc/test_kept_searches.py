@@ -16,6 +16,7 @@ from llm_schema_registry_server.model.scope import Scope, SubjectScope
 from llm_schema_registry_server.registry.use_cases import UseCases
 from llm_schema_registry_server.rpc import methods
 from llm_schema_registry_server.rpc.convert import MessageConverter
+from llm_schema_registry_server.rpc.large_answers import LargeAnswers
 from llm_schema_registry_server.rpc.protobuf.rpcs import Rpcs, bind
 from llm_schema_registry_server.rpc.schema_registry import SchemaRegistryService
 from llm_schema_registry_server.storage import ranking
@@ -41,7 +42,8 @@ class Served:
         self.cache = AnswerCache(1 << 20)
         registry.coherence.listen(lambda subject: self.cache.invalidate(str(subject)))
         use: UseCases = use_cases(registry)
-        service = SchemaRegistryService(use, MessageConverter(registry.store.registry_id), registry.clock)
+        wire = MessageConverter(registry.store.registry_id)
+        service = SchemaRegistryService(use, wire, registry.clock, LargeAnswers())
         pipeline = Pipeline(
             bind(METHODS, {"schema_registry.v1.SchemaRegistry": service}), (Authorize(),), self.cache
         )

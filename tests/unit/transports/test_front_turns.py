@@ -14,7 +14,8 @@ from typing import Any, cast
 import pytest
 import uvloop
 
-from llm_schema_registry_server.transports import turns as module
+from llm_schema_registry_server.queues.turns import CallTurns
+from llm_schema_registry_server.queues import turns as module
 from llm_schema_registry_server.transports.front.behind import Engine
 from llm_schema_registry_server.transports.front.calls import CallBounds, CallInspection
 from llm_schema_registry_server.transports.front.connection import Client
@@ -24,7 +25,6 @@ from llm_schema_registry_server.transports.front.inspection import Inspection
 from llm_schema_registry_server.transports.front.messages import UnpackedBytes
 from llm_schema_registry_server.transports.front.requests import RequestInspection
 from llm_schema_registry_server.transports.front.untaken import UntakenCalls
-from llm_schema_registry_server.transports.turns import CallTurns
 
 PING = b"\0\0\x08\x06\0\0\0\0\0" + bytes(8)
 MANY = 200

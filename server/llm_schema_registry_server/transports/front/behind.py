@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from ..turns import WaitingCall
+from ...queues.turns import WaitingCall
 from .connection import Client
 
 _ENGINE_SECONDS = 5.0

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..turns import CallTurns, WaitingCall
+from ...queues.turns import CallTurns, WaitingCall
 from .inspection import NONE, Abuse, Inspection
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from functools import partial
 
 from ...calls.guards.queueing import address_key
 from ...calls.peer import Fronted
+from ...queues.turns import CallTurns
 from ...telemetry import logs
 from ...telemetry.budget import LogBudget
 from ..reset_budget import ResetBudget
-from ..turns import CallTurns
 from .behind import Engine
 from .calls import CallBounds, CallInspection
 from .connection import Client, Left, NotTls

@@ -19,12 +19,12 @@ from ...calls.guards.queueing import caller_key
 from ...calls.peer import TrustedProxies
 from ...errors import LimitExceeded
 from ...queues.fair_queue import FairQueue
+from ...queues.turns import CallTurns, request_units
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ..listener import ListenError
 from ..request_memory import LARGE, hold
 from ..status import grpc_status
-from ..turns import CallTurns, request_units
 from ..unread import Unread
 from .held import SMALL, HeldAnswers
 from .incoming import incoming

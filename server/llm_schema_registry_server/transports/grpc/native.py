@@ -33,6 +33,7 @@ from ...calls.peer import TrustedProxies
 from ...errors import LimitExceeded, ShuttingDown, SubscriberTooSlow
 from ...model.pushed import Pushed
 from ...queues.fair_queue import FairQueue
+from ...queues.turns import TASK_UNITS, CallTurns, WaitingCall, request_units, spent_units
 from ...rpc.protobuf.method import Method
 from ...rpc.protobuf.rpcs import Rpcs
 from ...rpc.protobuf.shared_answer import Answer, serialized
@@ -42,7 +43,6 @@ from ..listener import ListenError
 from ..request_memory import LARGE, hold
 from ..status import grpc_status
 from ..tcp import acknowledged
-from ..turns import TASK_UNITS, CallTurns, WaitingCall, request_units, spent_units
 from ..unread import Unread
 from .abandoned import Abandoned
 from .bursts import Bursts

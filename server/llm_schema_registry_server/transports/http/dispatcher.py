@@ -17,7 +17,7 @@ import orjson
 from ...calls.call import REQUEST_ID, request_id
 from ...calls.guards.queueing import address_key
 from ...calls.peer import NO_PROXIES, TrustedProxies
-from ..turns import TASK_UNITS, CallTurns
+from ...queues.turns import TASK_UNITS, CallTurns
 from .asgi import GONE, App, Event, Receive, Reply, Scope, Send, Whole, connection, headers, send_reply
 from .errors import RouteNotFound
 from .unread_bodies import UnreadBody, body_size, last

@@ -22,11 +22,11 @@ from ...calls.guards.queueing import caller_key
 from ...calls.pipeline import Invoke
 from ...errors import LimitExceeded, RegistryError, ShuttingDown
 from ...queues.fair_queue import FairQueue, Queues
+from ...queues.turns import CallTurns
 from ...rpc.protobuf.rpcs import Rpcs
 from ...telemetry.http_requests import LEFT, NO_ROUTE
 from ..request_memory import request_memory
 from ..status import http_body, http_status
-from ..turns import CallTurns
 from .asgi import (
     ClientLeft,
     Receive,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import traceback
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
-from llm_schema_registry_server.transports import turns as module
-from llm_schema_registry_server.transports.turns import TASK_UNITS, CallTurns
+from llm_schema_registry_server.queues import turns as module
+from llm_schema_registry_server.queues.turns import TASK_UNITS, CallTurns
 
 
 class Caller:
@@ -294,3 +295,19 @@ async def test_what_fails_after_its_first_step_leaves_no_circle(clock: Clock) ->
     own = [frame for frame in frames if frame.f_code.co_filename == module.__file__]
     assert own
     assert all("awaited" not in frame.f_locals for frame in own), "the future holds the error"
+
+
+async def test_between_turns_of_several_passes_others_go_on_as_often() -> None:
+    turns, large, small = CallTurns(passes=5), list[int](), 0
+
+    async def large_answers() -> None:
+        for _ in range(4):
+            await turns.turn(lambda: "large", 10_000)
+            large.append(small)
+
+    task = asyncio.ensure_future(large_answers())
+    while not task.done():
+        await asyncio.sleep(0)
+        small += 1
+    assert len(large) == 4
+    assert all(later - earlier >= 5 for earlier, later in pairwise(large))

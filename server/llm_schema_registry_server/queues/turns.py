@@ -86,9 +86,14 @@ def _first_step_noted(work: Coroutine[Any, Any, R], note: Callable[[float], None
 
 
 class CallTurns:
-    """The turns of the calls of one listener. `use` says what a call that begins costs; when `free` is false a call must `wait`."""
+    """The turns of the calls of one listener. `use` says what a call that begins costs; when `free` is false a call must `wait`.
 
-    def __init__(self) -> None:
+    passes: how often the event loop goes round in one turn. With several, others who wait for the loop again and again go on as often
+    between two turns; an idle loop goes round at once.
+    """
+
+    def __init__(self, passes: int = 1) -> None:
+        self._passes, self._left = passes, 0
         self._seconds: dict[Hashable, float] = {}
         self._usual = 0.0
         self._waiting: OrderedDict[str, deque[WaitingCall]] = OrderedDict()
@@ -174,7 +179,15 @@ class CallTurns:
     def _schedule(self) -> None:
         self._scheduled = True
         self._began = time.thread_time()
-        asyncio.get_running_loop().call_soon(self._next_turn)
+        self._left = self._passes
+        asyncio.get_running_loop().call_soon(self._go_round)
+
+    def _go_round(self) -> None:
+        self._left -= 1
+        if self._left:
+            asyncio.get_running_loop().call_soon(self._go_round)
+        else:
+            self._next_turn()
 
     def _next_turn(self) -> None:
         took = time.thread_time() - self._began

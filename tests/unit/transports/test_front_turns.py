@@ -14,8 +14,8 @@ from typing import Any, cast
 import pytest
 import uvloop
 
-from llm_schema_registry_server.queues.turns import CallTurns
 from llm_schema_registry_server.queues import turns as module
+from llm_schema_registry_server.queues.turns import CallTurns
 from llm_schema_registry_server.transports.front.behind import Engine
 from llm_schema_registry_server.transports.front.calls import CallBounds, CallInspection
 from llm_schema_registry_server.transports.front.connection import Client

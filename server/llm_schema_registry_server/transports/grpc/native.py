@@ -69,6 +69,8 @@ _HELD_COPIES = 3
 _UNREAD_COPIES = 4
 # So many bytes of a cached answer are a unit of a turn.
 _UNIT_BYTES = 16_384
+# What it takes to end a stream: a subscription leaves its guards, the index of subscribers and its connection.
+_STREAM_END_UNITS = 4 * TASK_UNITS
 # The longest wait at the end of a drain for answers to be written, on a machine that is busy.
 _FENCE_SECONDS = 2.0
 
@@ -273,9 +275,13 @@ class NativeEngine:
 
     def _end(self, call_id: int) -> None:
         """Ends a call that was reset, unless it is over."""
-        self._turns.use(TASK_UNITS)
-        if (running := self._tasks.get(call_id)) is not None:
-            running[0].cancel()
+        running = self._tasks.get(call_id)
+        if running is None:
+            self._turns.use(1)
+            return
+        task, call, _ = running
+        self._turns.use(_STREAM_END_UNITS if call.operation.server_streaming else TASK_UNITS)
+        task.cancel()
 
     def _admit_waiting(self, call_id: int, method: Method, call: Call, payload: bytes, peer: str) -> None:
         del self._waiting[call_id]

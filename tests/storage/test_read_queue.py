@@ -12,7 +12,7 @@ from llm_schema_registry_server.errors import LimitExceeded
 from llm_schema_registry_server.queues import caller as callers
 from llm_schema_registry_server.queues.caller import Caller
 from llm_schema_registry_server.queues.fair_queue import QueueLimits, Queues
-from llm_schema_registry_server.storage import read_queue
+from llm_schema_registry_server.queues.history import CostHistory
 from llm_schema_registry_server.storage.read_queue import ReadQueue
 from llm_schema_registry_server.storage.sqlite.store import SqliteStore
 
@@ -51,8 +51,9 @@ async def test_eight_searches_that_take_long_leave_readers_for_look_ups(store: S
 async def test_a_caller_whose_searches_were_dear_leaves_room_for_those_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(read_queue, "_DEAR_SECONDS", 0.0)
     queue, release = ReadQueue("test", 4, 2), asyncio.Event()
+    # Whatever it takes is dear, and remembered for as long as anything is: not for fifty times the microseconds that it took.
+    monkeypatch.setattr(queue, "_history", CostHistory(0.0, share=1e12))
     entered: list[str] = []
 
     async def read(caller: str, *, wait: bool = True) -> None:

@@ -163,7 +163,7 @@ class Drill:
             left = list(rows)
 
             async def agree(instance: Instance = instance, left: list[Any] = left) -> bool:
-                """What is cached may be behind for a moment, until the change log was followed, and a store slow to answer after its fault."""
+                """What is cached may be behind for a moment, until the change log was followed, and a store may still recover from its fault."""
                 seats = asyncio.Semaphore(16)
 
                 async def one(row: Any) -> bool:
@@ -181,9 +181,7 @@ class Drill:
         try:
             found = (await self._read(instance, row["schema_id"])).schema
         except REFUSED as error:
-            if (
-                error.code() is not grpc.StatusCode.UNAVAILABLE
-            ):  # as while a busy machine still recovers from the last fault
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise
             return False
         assert hashlib.sha256(found.schema_content).hexdigest() == row["content_digest"]

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..model.fast_init import fast_init
+from ..model.fast_init import fast_init, fast_replace
 from .profile import Basis, Cell, Profile, Support
 
 MOST_FINDINGS = 500
@@ -34,8 +34,7 @@ _FIT = {
     Support.UNKNOWN: Fit.UNKNOWN,
     Support.REJECTED: Fit.REFUSED,
 }
-_GRAVITY = {fit: number for number, fit in enumerate(Fit)}
-_GRAVITY_OF = {support: _GRAVITY[fit] for support, fit in _FIT.items()}
+_GRAVITY = {support: list(Fit).index(fit) for support, fit in _FIT.items()}
 
 CONSEQUENCES = {
     Support.ENFORCED: "is enforced by {provider}",
@@ -73,16 +72,7 @@ class ProfileFinding:
 
     def at(self, pointer: str) -> ProfileFinding:
         """The same at a place."""
-        return ProfileFinding(
-            pointer,
-            self.keyword,
-            self.rule,
-            self.support,
-            self.message,
-            self.basis,
-            self.source,
-            self.as_of,
-        )
+        return fast_replace(self, pointer=pointer)
 
     def __str__(self) -> str:
         return (
@@ -123,15 +113,19 @@ class ProfileReport:
 
 def gravity(found: ProfileFinding) -> int:
     """Greater is worse."""
-    return _GRAVITY_OF[found.support]
+    return _GRAVITY[found.support]
 
 
 def gravest(findings: Sequence[ProfileFinding]) -> Sequence[int]:
     """The numbers of at most MOST_FINDINGS of them, in their order; the gravest are kept."""
     if len(findings) <= MOST_FINDINGS:
         return range(len(findings))
-    order = sorted(range(len(findings)), key=lambda n: -gravity(findings[n]))[:MOST_FINDINGS]
-    return sorted(order)
+    return sorted(by_gravity(findings)[:MOST_FINDINGS])
+
+
+def by_gravity(findings: Sequence[ProfileFinding]) -> list[int]:
+    """The numbers of all of them, the gravest first; those of one gravity in their order."""
+    return sorted(range(len(findings)), key=lambda n: -gravity(findings[n]))
 
 
 def finding(

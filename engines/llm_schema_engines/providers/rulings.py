@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import enum
 
+from ..formats.json_schema import dialects
 from .conditions import Site
 from .findings import ProfileFinding, finding
 from .profile import Cell, Profile, Support
 
-ANNOTATIONS = frozenset(
-    {
-        "title",
-        "description",
-        "default",
-        "examples",
-        "deprecated",
-        "readOnly",
-        "writeOnly",
-        "$comment",
-        "$schema",
-    }
-    | {"$defs", "definitions", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"}
-)
+ANNOTATIONS = dialects.ANNOTATIONS | {
+    *("$schema", "$vocabulary", "$defs", "definitions"),
+    *("$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"),
+}
 """Keywords that no answer can break: to leave them unenforced is no loss."""
 _KEPT = ANNOTATIONS | {
     *(

@@ -88,12 +88,12 @@ def _first_step_noted(work: Coroutine[Any, Any, R], note: Callable[[float], None
 class CallTurns:
     """The turns of the calls of one listener. `use` says what a call that begins costs; when `free` is false a call must `wait`.
 
-    passes: how often the event loop goes round in one turn. With several, others who wait for the loop again and again go on as often
+    rounds: how often the event loop goes round in one turn. With several, others who wait for the loop again and again go on as often
     between two turns; an idle loop goes round at once.
     """
 
-    def __init__(self, passes: int = 1) -> None:
-        self._passes, self._left = passes, 0
+    def __init__(self, rounds: int = 1) -> None:
+        self._rounds, self._left = rounds, 0
         self._seconds: dict[Hashable, float] = {}
         self._usual = 0.0
         self._waiting: OrderedDict[str, deque[WaitingCall]] = OrderedDict()
@@ -179,7 +179,7 @@ class CallTurns:
     def _schedule(self) -> None:
         self._scheduled = True
         self._began = time.thread_time()
-        self._left = self._passes
+        self._left = self._rounds
         asyncio.get_running_loop().call_soon(self._go_round)
 
     def _go_round(self) -> None:

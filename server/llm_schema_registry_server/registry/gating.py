@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from llm_schema_engines.model.schema import SchemaType
+from llm_schema_engines.providers.findings import gravity
 
 from ..errors import ProviderRefused
 from ..model.config import EffectiveConfig
 from ..model.profile import ProfileFit
 from ..model.subject import Subject
-from ..workers.provider_tasks import GRAVITY, CheckProfiles
+from ..workers.provider_tasks import CheckProfiles
 from .library import KnownSchema, Library
 from .profiles import Profiles
 
@@ -46,7 +47,7 @@ class ProviderGate:
             fit = ProfileFit[report.fit.name]
             if fit <= config.worst_fit:
                 continue
-            worst = max(report.findings, key=lambda found: GRAVITY[found.fit])
+            worst = max(report.findings, key=gravity)
             raise ProviderRefused(
                 str(subject),
                 report.profile,

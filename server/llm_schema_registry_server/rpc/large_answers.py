@@ -12,7 +12,7 @@ from ..queues.turns import TASK_UNITS, CallTurns
 LARGE = 64 * 1024
 """Bytes of contents from which on an answer takes a turn."""
 _UNIT_BYTES = 16 * 1024
-_PASSES = 8
+_ROUNDS = 8
 """A registration waits for the loop a dozen times: it is to be behind two large answers, not behind twelve."""
 
 
@@ -20,7 +20,7 @@ class LargeAnswers:
     """The turns of all calls that answer with large contents, whichever way they came; callers take turns."""
 
     def __init__(self) -> None:
-        self._turns = CallTurns(_PASSES)
+        self._turns = CallTurns(_ROUNDS)
 
     async def turn(self, size: int) -> None:
         """Returns when an answer with contents of `size` bytes may be made: at once when it is small."""

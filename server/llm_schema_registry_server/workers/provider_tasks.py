@@ -14,7 +14,7 @@ from llm_schema_engines.model.schema import SchemaType
 from llm_schema_engines.providers.checking import Survey, check_profile, sum_up
 from llm_schema_engines.providers.compiling import compile_schema
 from llm_schema_engines.providers.decoding import Decoder
-from llm_schema_engines.providers.findings import Fit, ProfileFinding, ProfileReport
+from llm_schema_engines.providers.findings import Fit, ProfileFinding, ProfileReport, by_gravity
 from llm_schema_engines.providers.grammar import grammar_for
 from llm_schema_engines.providers.losses import AnswerCheck, CompileLoss
 from llm_schema_engines.providers.notation import Syntax
@@ -26,9 +26,6 @@ from llm_schema_engines.providers.rulings import Rulings
 from ..errors import InvalidRequest, LimitExceeded, UnsupportedSchemaType
 from .task import Task, TaskFailure, TimeLimits
 from .tasks import WAY_OUT
-
-GRAVITY = {fit: number for number, fit in enumerate(Fit)}
-"""Greater is worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ class CheckProfiles(Task[Checked]):
 def _kept(findings: Sequence[ProfileFinding], most: int, characters: int) -> Iterator[ProfileFinding]:
     """The gravest findings, at most `most` and of so many characters together, in their order."""
     kept: set[int] = set()
-    for place in sorted(range(len(findings)), key=lambda n: -GRAVITY[findings[n].fit])[:most]:
+    for place in by_gravity(findings)[:most]:
         characters -= _length(findings[place])
         if characters < 0:
             break

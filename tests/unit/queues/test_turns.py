@@ -297,8 +297,8 @@ async def test_what_fails_after_its_first_step_leaves_no_circle(clock: Clock) ->
     assert all("awaited" not in frame.f_locals for frame in own), "the future holds the error"
 
 
-async def test_between_turns_of_several_passes_others_go_on_as_often() -> None:
-    turns, large, small = CallTurns(passes=5), list[int](), 0
+async def test_between_turns_of_several_rounds_others_go_on_as_often() -> None:
+    turns, large, small = CallTurns(rounds=5), list[int](), 0
 
     async def large_answers() -> None:
         for _ in range(4):
